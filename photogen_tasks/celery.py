@@ -1,0 +1,68 @@
+"""The Celery app and its settings, each with its reason. Tasks register elsewhere; nothing runs at import."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+from photogen_tasks.config import settings
+from photogen_tasks.queues import HOUSEKEEPING, QUEUES, route
+from photogen_tasks.stages import Stage
+
+HOUR = 3600
+SOFT_SHUTDOWN_SECONDS = 75  # a spot notice is two minutes; the rest is for uploading
+
+app = Celery("photogen", broker=settings().broker_url.get_secret_value(), include=["photogen_tasks.tasks"])
+
+app.conf.update(
+    # Only ids travel, as JSON: nothing executable, nothing of a customer's.
+    accept_content=["json"],
+    task_serializer="json",
+    result_serializer="json",
+    event_serializer="json",
+    # The database holds the state; a chain needs no result backend.
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    # Ack when done, so that a dead worker's message comes back; safe because claims cap attempts.
+    task_acks_late=True,
+    task_acks_on_failure_or_timeout=True,
+    task_reject_on_worker_lost=True,
+    # One message per worker: a training must not hold another customer's message hostage.
+    worker_prefetch_multiplier=1,
+    worker_disable_prefetch=True,
+    # The only pool that puts a message back on shutdown, with a child that may own CUDA.
+    worker_pool="prefork",
+    worker_pool_start_method="spawn",
+    worker_concurrency=1,
+    # A spawned child imports the app and torch before it answers.
+    worker_proc_alive_timeout=120,
+    worker_soft_shutdown_timeout=SOFT_SHUTDOWN_SECONDS,
+    worker_enable_soft_shutdown_on_idle=True,
+    # On Redis this setting marks the task revoked and loses the message.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_hijack_root_logger=False,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={
+        # The lease decides who may work; redelivery is only a late net, and must not fire during a training.
+        "visibility_timeout": 6 * HOUR,
+        "global_keyprefix": "photogen:",
+        "socket_timeout": 30,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+    },
+    visibility_timeout=6 * HOUR,
+    # A typo in a queue's name must fail, not vanish into a queue that nobody reads.
+    task_create_missing_queues=False,
+    task_queues=QUEUES,
+    task_default_queue=QUEUES[0].name,
+    task_routes=(route,),
+    task_send_sent_event=True,
+    worker_send_task_events=True,
+    task_track_started=True,
+    task_annotations={stage.task: {"time_limit": stage.spec.time_limit} for stage in Stage},
+    beat_schedule={"housekeeping": {"task": HOUSEKEEPING, "schedule": HOUR}},
+    timezone="UTC",
+)

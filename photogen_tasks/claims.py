@@ -1,0 +1,291 @@
+"""The life of a stage run: claim, renew, commit, release, fail. Leases, fences, attempts; no work is done here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import exists, select, update
+from sqlalchemy.orm import Session, aliased
+
+from photogen_tasks import jobs
+from photogen_tasks.config import settings
+from photogen_tasks.db import session_scope
+from photogen_tasks.errors import PhotogenError
+from photogen_tasks.models import Job, Outbox, StageRow, StageRun, db_now, new_id
+from photogen_tasks.stages import TERMINAL, Stage, Status
+
+Ref = dict[str, Any]  # {"job": id, "epoch": n}: all that travels through the broker
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A held lease. `fence` grows with every claim of this stage; only its holder can commit."""
+
+    job_id: str
+    stage: Stage
+    fence: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why this copy of the chain may not work: `done` lets it go on, anything else ends it here."""
+
+    why: str
+
+    @property
+    def done(self) -> bool:
+        return self.why == "done"
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What a heartbeat learnt: the lease is `lost`, or the job is to be `cancelled`."""
+
+    lost: bool = False
+    cancelled: bool = False
+
+
+def claim(ref: Ref, stage: Stage, owner: str, gpu: str = "", base_model: str = "") -> Claim | Refusal:
+    """Take the stage's lease by one UPDATE on the database's clock, and open its stage run."""
+    job_id, epoch = str(ref["job"]), int(ref["epoch"])
+    claim_id = new_id()
+    with session_scope() as session:
+        row = session.execute(_claiming(job_id, epoch, stage, owner, claim_id)).first()
+        if row is None:
+            return _refusal(session, job_id, epoch, stage)
+        session.add(
+            StageRun(
+                job_id=job_id,
+                stage=stage,
+                attempt=row.attempt,
+                fence=row.fence,
+                worker=owner,
+                gpu=gpu,
+                base_model=base_model,
+            )
+        )
+        session.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.status == Status.QUEUED)
+            .values(status=Status.RUNNING, started_at=db_now())
+        )
+        return Claim(job_id, stage, row.fence, row.attempt)
+
+
+def _claiming(job_id: str, epoch: int, stage: Stage, owner: str, claim_id: str) -> Any:
+    earlier = aliased(StageRow)
+    job_open = exists().where(
+        Job.id == job_id, Job.epoch == epoch, Job.status.not_in(TERMINAL), Job.cancel_requested.is_(False)
+    )
+    earlier_open = exists().where(
+        earlier.job_id == job_id, earlier.seq < StageRow.seq, earlier.status != Status.SUCCEEDED
+    )
+    return (
+        update(StageRow)
+        .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.PENDING)
+        .where(StageRow.not_before <= db_now(), job_open, ~earlier_open)
+        .values(
+            status=Status.RUNNING,
+            fence=StageRow.fence + 1,
+            attempt=StageRow.attempt + 1,
+            claim_id=claim_id,
+            owner=owner,
+            lease_until=db_now() + settings().lease_seconds,
+            progress=0.0,
+            line="",
+            started_at=db_now(),
+        )
+        .returning(StageRow.fence, StageRow.attempt)
+    )
+
+
+def _refusal(session: Session, job_id: str, epoch: int, stage: Stage) -> Refusal:
+    row = session.get(StageRow, (job_id, stage))
+    job = session.get(Job, job_id)
+    if row is None or job is None:
+        return Refusal("unknown")
+    if job.epoch != epoch:
+        return Refusal("stale")
+    if job.cancel_requested or job.status in (Status.FAILED, Status.CANCELLED):
+        return Refusal("over")
+    if row.status == Status.SUCCEEDED:
+        return Refusal("done")
+    return Refusal("held" if row.status == Status.RUNNING else "not_yet")
+
+
+def _mine(claim: Claim) -> Any:
+    return (
+        (StageRow.job_id == claim.job_id)
+        & (StageRow.name == claim.stage)
+        & (StageRow.fence == claim.fence)
+        & (StageRow.status == Status.RUNNING)
+    )
+
+
+def renew(claim: Claim, progress: float, line: str) -> Beat:
+    """Push the lease on, write progress (0..1 and one line for people), read the flags."""
+    with session_scope() as session:
+        held = session.execute(
+            update(StageRow)
+            .where(_mine(claim))
+            .values(
+                lease_until=db_now() + settings().lease_seconds, progress=progress, line=line[:200]
+            )
+            .returning(StageRow.job_id)
+        ).first()
+        cancelled = session.scalar(select(Job.cancel_requested).where(Job.id == claim.job_id))
+        return Beat(lost=held is None, cancelled=bool(cancelled))
+
+
+def commit(session: Session, claim: Claim, manifest_key: str, manifest_sha256: str) -> bool:
+    """Name the output in the row, if the fence still holds and nobody cancelled. False: fenced out."""
+    open_job = exists().where(Job.id == claim.job_id, Job.cancel_requested.is_(False), Job.status.not_in(TERMINAL))
+    done = session.execute(
+        update(StageRow)
+        .where(_mine(claim), open_job)
+        .values(
+            status=Status.SUCCEEDED,
+            manifest_key=manifest_key,
+            manifest_sha256=manifest_sha256,
+            progress=1.0,
+            lease_until=None,
+            ended_at=db_now(),
+        )
+        .returning(StageRow.seq)
+    ).first()
+    if done is None:
+        return False
+    close_run(session, claim, Status.SUCCEEDED)
+    following = (StageRow.job_id == claim.job_id) & (StageRow.seq == done.seq + 1)
+    session.execute(update(StageRow).where(following).values(pending_since=db_now()))
+    if session.scalar(select(StageRow.name).where(following)) is None:
+        jobs.end(session, claim.job_id, Status.SUCCEEDED)
+    return True
+
+
+def is_committed(session: Session, claim: Claim) -> bool:
+    """After an unclear commit: is it my fence that the row calls succeeded?"""
+    row = session.get(StageRow, (claim.job_id, claim.stage))
+    return row is not None and row.status == Status.SUCCEEDED and row.fence == claim.fence
+
+
+def release(claim: Claim, outcome: str, error: PhotogenError | None = None, delay: float = 0.0) -> None:
+    """Give the stage back: `failed` counts as ours, `lost` as the machine's, `draining` as nobody's."""
+    with session_scope() as session:
+        counts = {
+            "failures": StageRow.failures + (outcome == "failed"),
+            "losses": StageRow.losses + (outcome == "lost"),
+        }
+        row = session.execute(
+            update(StageRow).where(_mine(claim)).values(**counts).returning(StageRow.job_id)
+        ).first()
+        if row is None:
+            return
+        close_run(session, claim, outcome, "TransientError" if error else None, error)
+        give_back(session, claim.job_id, claim.stage, error, delay)
+
+
+def give_back(
+    session: Session, job_id: str, stage: Stage, error: PhotogenError | None = None, delay: float = 0.0
+) -> None:
+    """Running to pending, epoch + 1, the tail of the chain into the outbox; or the end, when attempts are used up."""
+    row = session.get_one(StageRow, (job_id, stage), populate_existing=True)
+    if row.failures >= settings().max_failures or row.losses >= settings().max_losses:
+        _give_up(session, row, error)
+        return
+    row.status, row.lease_until, row.claim_id = Status.PENDING, None, None
+    session.flush()
+    session.execute(
+        update(StageRow)
+        .where(StageRow.job_id == job_id, StageRow.name == stage)
+        .values(pending_since=db_now() + delay, not_before=db_now() + delay)
+    )
+    resend(session, job_id, delay)
+
+
+def _give_up(session: Session, row: StageRow, error: PhotogenError | None) -> None:
+    why = f" The last one: {error.sentence}" if error else ""
+    sentence = f"Stage {row.name} ended after {row.attempt} attempts.{why}"
+    row.status, row.error_code, row.error, row.lease_until = Status.FAILED, "attempts_used_up", sentence, None
+    session.flush()
+    jobs.end(
+        session,
+        row.job_id,
+        Status.FAILED,
+        error_class="FatalError",
+        error_code="attempts_used_up",
+        error=sentence,
+    )
+
+
+def resend(session: Session, job_id: str, delay: float = 0.0) -> None:
+    """Epoch + 1 and the tail of the same chain into the outbox."""
+    epoch = session.scalar(
+        update(Job).where(Job.id == job_id).values(epoch=Job.epoch + 1).returning(Job.epoch)
+    )
+    session.add(Outbox(kind="chain", job_id=job_id, epoch=epoch, not_before=db_now() + delay))
+
+
+def fail(claim: Claim, error: PhotogenError, error_class: str, trace: str = "") -> None:
+    """End stage and job as failed; the run's row keeps the traceback of what is ours."""
+    with session_scope() as session:
+        row = session.execute(
+            update(StageRow)
+            .where(_mine(claim))
+            .values(
+                status=Status.FAILED,
+                failures=StageRow.failures + 1,
+                error_code=error.code,
+                error=error.sentence,
+                lease_until=None,
+                ended_at=db_now(),
+            )
+            .returning(StageRow.job_id)
+        ).first()
+        if row is None:
+            return
+        close_run(session, claim, Status.FAILED, error_class, error, trace)
+        jobs.end(
+            session,
+            claim.job_id,
+            Status.FAILED,
+            error_class=error_class,
+            error_code=error.code,
+            error=error.sentence,
+        )
+
+
+def cancelled(claim: Claim) -> None:
+    """The worker saw the flag and stopped: close the run, end the job."""
+    with session_scope() as session:
+        close_run(session, claim, Status.CANCELLED)
+        jobs.end(session, claim.job_id, Status.CANCELLED)
+
+
+def close_run(
+    session: Session,
+    claim: Claim,
+    outcome: str,
+    error_class: str | None = None,
+    error: PhotogenError | None = None,
+    trace: str = "",
+) -> None:
+    """Write down how this stage run ended; a run that is closed stays as it is."""
+    session.execute(
+        update(StageRun)
+        .where(
+            StageRun.job_id == claim.job_id,
+            StageRun.stage == claim.stage,
+            StageRun.fence == claim.fence,
+            StageRun.outcome.is_(None),
+        )
+        .values(
+            outcome=str(outcome),
+            ended_at=db_now(),
+            error_class=error_class,
+            error_code=error.code if error else None,
+            error=trace or (error.sentence if error else None),
+        )
+    )

@@ -1,0 +1,60 @@
+"""Settings (PHOTOGEN_*): the only reader of the environment. No other module may look there."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Embedded defaults; every field is an environment variable with the prefix PHOTOGEN_."""
+
+    model_config = SettingsConfigDict(env_prefix="PHOTOGEN_", extra="ignore")
+
+    data_dir: Path = Field(Path("photogen-data"), description="Embedded mode keeps everything here.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    broker_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey.")
+    storage_url: str = Field("", description="file:///folder or s3://bucket/prefix; empty: data_dir/objects.")
+    s3_endpoint_url: str | None = Field(None, description="For anything that speaks S3; empty: AWS.")
+    s3_public_url: str | None = Field(None, description="Endpoint that browsers reach, when it differs.")
+    s3_region: str = "us-east-1"
+    secret: SecretStr = Field(SecretStr(""), description="Signs links to local files; empty: made in data_dir.")
+    public_url: str = Field("http://127.0.0.1:8000", description="Where customers reach the API.")
+
+    host: str = Field("127.0.0.1", description="What every listener binds to.")
+    api_port: int = 8000
+    flower_port: int = 5555
+    metrics_port: int = 9808
+
+    base_model: str = Field("pocket", description="Name or local folder of the base model.")
+    gpu: str = Field("", description="The card of this worker; set by `photogen worker --gpu`.")
+    worker_name: str = Field("", description="Set by `photogen worker`; names the lease's owner.")
+    work_dir: Path | None = Field(None, description="Scratch folder of a stage run; empty: the system's.")
+
+    lease_seconds: float = Field(30.0, gt=0, description="A worker silent for so long is taken for dead.")
+    heartbeat_seconds: float = Field(1.0, gt=0, description="How often progress is written and flags are read.")
+    sweeper_seconds: float = Field(3.0, gt=0, description="How often the sweeper looks.")
+    pending_seconds: float = Field(20.0, gt=0, description="A pending stage with an empty queue is sent again.")
+    job_deadline_hours: float = Field(24.0, gt=0, description="A job older than this ends as failed.")
+    max_failures: int = Field(3, ge=1, description="Attempts of a stage that may fail by our own doing.")
+    max_losses: int = Field(10, ge=1, description="Attempts that may be lost with their worker.")
+    max_upload_bytes: int = Field(25 * 1024 * 1024, description="Per photo.")
+    presign_seconds: int = Field(900, ge=30, description="How long a link to a file lives.")
+    log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="after")
+    def _embedded_defaults(self) -> Settings:
+        data = self.data_dir.absolute()
+        self.database_url = self.database_url or f"sqlite:///{data / 'photogen.db'}"
+        self.storage_url = self.storage_url or (data / "objects").as_uri()
+        return self
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

@@ -1,0 +1,70 @@
+"""Engine and scopes: session_scope() is the only commit, read_scope() never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from photogen_tasks.config import settings
+
+BUSY_SECONDS = 30  # SQLite: how long a writer waits for the other writer
+READ_ONLY = "photogen_read_only"
+
+
+@lru_cache(maxsize=1)
+def engine() -> Engine:
+    """The process's engine, made at first use so that spawned children make their own."""
+    return make_engine(settings().database_url)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for PostgreSQL (psycopg) or SQLite (WAL, writers take the lock at BEGIN)."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(url, parsed.database)
+    if parsed.drivername == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+
+
+def _sqlite(url: str, database: str | None) -> Engine:
+    if database:
+        Path(database).parent.mkdir(parents=True, exist_ok=True)
+    made = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(made, "connect", _prepare_sqlite)
+    event.listen(made, "begin", _begin_sqlite)
+    return made
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    # The driver's own BEGIN is deferred: two such writers deadlock into "database is locked".
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(READ_ONLY)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def session_scope() -> Iterator[Session]:
+    """One transaction: commits at the end, rolls back on any exception."""
+    with Session(engine(), expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def read_scope() -> Iterator[Session]:
+    """A transaction for looking only; on SQLite it never waits for a writer."""
+    with Session(engine().execution_options(**{READ_ONLY: True}), expire_on_commit=False) as session:
+        yield session

@@ -1,0 +1,61 @@
+"""Bytes that must go: a deleted job's photos, outputs and checkpoints, a deleted subject's weights."""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import delete, select
+
+from photogen_tasks.db import read_scope, session_scope
+from photogen_tasks.models import Image, Job, Photo, db_now
+from photogen_tasks.stages import Status
+from photogen_tasks.storage import job_prefix, photo_key, storage, subject_prefix
+
+log = structlog.get_logger()
+ABANDONED_SECONDS = 24 * 3600  # photos that no job took within a day
+
+
+def erase(job_id: str) -> bool:
+    """Erase a deleted job's bytes, unless a worker still holds one of its stages. True when nothing is left.
+
+    The rows of images and photos go too; the job's own row stays as a tombstone without what was asked for.
+    """
+    with session_scope() as session:
+        job = session.get_one(Job, job_id)
+        if job.deleted_at is None or _held(job):
+            return False
+        prefixes = [job_prefix(job.tenant_id, job.id)]
+        photos = session.scalars(select(Photo.id).where(Photo.job_id == job_id))
+        prefixes += [photo_key(job.tenant_id, photo_id) for photo_id in photos]
+        if job.subject.deleted_at is not None:
+            prefixes.append(subject_prefix(job.tenant_id, job.subject_id))
+    objects = sum(storage().delete_prefix(prefix) for prefix in prefixes)
+    with session_scope() as session:
+        session.execute(delete(Photo).where(Photo.job_id == job_id))
+        session.execute(delete(Image).where(Image.job_id == job_id))
+        job = session.get_one(Job, job_id)
+        job.params, job.erased_at = {}, session.scalar(select(db_now()))
+    log.info("job erased; nothing of it is left", job=job_id, objects=objects)
+    return True
+
+
+def _held(job: Job) -> bool:
+    return any(row.status == Status.RUNNING for row in job.stages)
+
+
+def waiting() -> list[str]:
+    """Jobs that are deleted and not yet erased."""
+    with read_scope() as session:
+        return list(session.scalars(select(Job.id).where(Job.deleted_at.is_not(None), Job.erased_at.is_(None))))
+
+
+def abandoned_photos() -> int:
+    """Delete photos that no job took within a day; how many."""
+    with session_scope() as session:
+        old = session.scalars(
+            select(Photo).where(Photo.job_id.is_(None), Photo.created_at < db_now() - ABANDONED_SECONDS)
+        ).all()
+        for photo in old:
+            storage().delete_prefix(photo.key)
+            session.delete(photo)
+        return len(old)
+

@@ -1,0 +1,83 @@
+"""A thread that renews a lease while the stage works, writes its progress and reads the flags."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from photogen_tasks import claims
+from photogen_tasks.config import settings
+
+log = structlog.get_logger()
+LOST, CANCELLED, DRAINING = "lost", "cancelled", "draining"
+
+
+class Stopped(Exception):  # noqa: N818 - an order to stop, not an error
+    """Raised out of the stage's work by its progress report: the lease is lost, cancelled, or draining."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def drain_flag(worker_pid: int) -> Path:
+    """The file by which a worker's parent tells its child to give the stage back."""
+    return Path(tempfile.gettempdir()) / f"photogen-drain-{worker_pid}"
+
+
+class Heartbeat:
+    """Context manager around one stage run; `report` is the stage's on_step."""
+
+    def __init__(self, claim: claims.Claim) -> None:
+        self._claim = claim
+        self._progress = 0.0
+        self._line = ""
+        self._why: str | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{claim.stage}", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def report(self, progress: float, line: str = "") -> None:
+        """Progress in 0..1 and one line for people. Raises Stopped when the work must end."""
+        self._progress, self._line = min(max(progress, 0.0), 1.0), line
+        self.check()
+
+    def check(self) -> None:
+        """Raises Stopped when the work must end."""
+        if self._why is not None:
+            raise Stopped(self._why)
+
+    def _beat(self) -> None:
+        seen = time.monotonic()
+        while not self._done.wait(settings().heartbeat_seconds):
+            try:
+                beat = claims.renew(self._claim, self._progress, self._line)
+            except SQLAlchemyError as error:
+                log.warning("heartbeat not written; the lease runs on", error=str(error))
+                # Another worker may hold the stage by now: computing on would be waste, committing would fail.
+                if time.monotonic() - seen > settings().lease_seconds:
+                    self._why = LOST
+                continue
+            seen = time.monotonic()
+            if beat.cancelled:
+                self._why = CANCELLED
+            elif beat.lost:
+                self._why = LOST
+            elif drain_flag(os.getppid()).exists():
+                self._why = DRAINING

@@ -1,0 +1,72 @@
+"""A stage's output as one thing: files first, manifest.json last. A prefix without a manifest is garbage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import mimetypes
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from photogen_tasks.errors import TransientError
+from photogen_tasks.storage import Storage
+
+NAME = "manifest.json"
+
+
+class File(BaseModel):
+    """One file below the manifest's prefix; `bytes` is its size."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    files: list[File]
+
+
+def keep(storage: Storage, prefix: str, folder: Path) -> tuple[str, str]:
+    """Upload a folder under a prefix, the manifest last. Returns the manifest's key and SHA-256.
+
+    Raises:
+        TransientError: storage is away, or another run wrote this prefix.
+    """
+    files = []
+    for path in sorted(item for item in folder.rglob("*") if item.is_file()):
+        name = path.relative_to(folder).as_posix()
+        storage.put_file(prefix + name, path, mimetypes.guess_type(name)[0] or "application/octet-stream")
+        files.append(File(name=name, bytes=path.stat().st_size, sha256=sha256(path)))
+    data = Manifest(files=files).model_dump_json().encode()
+    if not storage.put_if_absent(prefix + NAME, data) and storage.get_bytes(prefix + NAME) != data:
+        raise TransientError("prefix_taken", f"Another run wrote {prefix}.")
+    return prefix + NAME, hashlib.sha256(data).hexdigest()
+
+
+def read(storage: Storage, key: str) -> Manifest:
+    """Raises TransientError when the manifest is not there."""
+    try:
+        return Manifest.model_validate(json.loads(storage.get_bytes(key)))
+    except KeyError as error:
+        raise TransientError("output_missing", f"{key} is not in storage.") from error
+
+
+def fetch(storage: Storage, key: str, folder: Path) -> None:
+    """Download everything a manifest names and check it. Raises TransientError for what is absent or damaged."""
+    for file in read(storage, key).files:
+        path = folder / file.name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise TransientError("output_damaged", f"{key} names a file outside its folder.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            storage.get_file(key.removesuffix(NAME) + file.name, path)
+        except KeyError as error:
+            raise TransientError("output_missing", f"{file.name} of {key} is not in storage.") from error
+        if sha256(path) != file.sha256:
+            raise TransientError("output_damaged", f"{file.name} of {key} does not match its hash.")
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,114 @@
+"""submit(): write the row, commit, send the chain; cancel(); resume(). Tasks are named here, never imported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+from celery import chain
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import select, update
+
+from photogen_tasks import jobs
+from photogen_tasks.celery import app
+from photogen_tasks.db import read_scope, session_scope
+from photogen_tasks.models import Job, Outbox, StageRow, db_now
+from photogen_tasks.params import JobParams
+from photogen_tasks.stages import Stage, Status
+
+log = structlog.get_logger()
+SEND_SECONDS = 2.0  # the API answers without Redis; the outbox keeps what could not be sent
+
+
+def submit(
+    tenant_id: str,
+    params: JobParams,
+    *,
+    photo_ids: Sequence[str] = (),
+    subject_id: str | None = None,
+    idempotency_key: str | None = None,
+    request_sha256: str | None = None,
+) -> Job:
+    """Write the job, commit, then send its chain. A send that fails stays in the outbox and the job still runs.
+
+    Raises:
+        UsageError: see jobs.create().
+    """
+    with session_scope() as session:
+        job = jobs.create(
+            session,
+            tenant_id,
+            params,
+            photo_ids=photo_ids,
+            subject_id=subject_id,
+            idempotency_key=idempotency_key,
+            request_sha256=request_sha256,
+        )
+    send(job.id)
+    return job
+
+
+def cancel(tenant_id: str, job_id: str) -> Job:
+    """Ask for the end of a job; see jobs.cancel(). Raises NotFound."""
+    with session_scope() as session:
+        job = jobs.get(session, tenant_id, job_id)
+        jobs.cancel(session, job)
+    with read_scope() as session:
+        return jobs.get(session, tenant_id, job_id)
+
+
+def send(job_id: str) -> bool:
+    """Send what the outbox holds for this job and is due; False when the broker did not take it."""
+    with read_scope() as session:
+        rows = session.execute(
+            select(Outbox.id, Outbox.epoch)
+            .where(Outbox.kind == "chain", Outbox.job_id == job_id, Outbox.sent_at.is_(None))
+            .where(Outbox.not_before <= db_now())
+        ).all()
+    return all([send_row(row.id, job_id, row.epoch) for row in rows])
+
+
+def send_row(outbox_id: str, job_id: str, epoch: int) -> bool:
+    """Send one outbox row and mark it. Sending twice is harmless: the claim decides."""
+    tail = unfinished(job_id, epoch)
+    try:
+        if tail:
+            _send_chain(job_id, epoch, tail)
+    except (OperationalError, RedisError, OSError) as error:
+        log.warning("chain not sent; the sweeper will try again", job=job_id, error=str(error))
+        _mark(outbox_id, sent=False)
+        return False
+    _mark(outbox_id, sent=True)
+    return True
+
+
+def unfinished(job_id: str, epoch: int) -> list[Stage]:
+    """The stages that a chain of this epoch still has to run; empty when the job is over or the epoch is stale."""
+    with read_scope() as session:
+        job = session.get(Job, job_id)
+        if job is None or job.epoch != epoch or job.status not in (Status.QUEUED, Status.RUNNING):
+            return []
+        names = session.scalars(
+            select(StageRow.name)
+            .where(StageRow.job_id == job_id, StageRow.status != Status.SUCCEEDED)
+            .order_by(StageRow.seq)
+        )
+        return [Stage(name) for name in names]
+
+
+def _send_chain(job_id: str, epoch: int, tail: list[Stage]) -> None:
+    ref = {"job": job_id, "epoch": epoch}
+    signatures = [
+        app.signature(stage.task, args=(ref,) if stage is tail[0] else (), task_id=f"{job_id}.{stage}.{epoch}")
+        for stage in tail
+    ]
+    with app.connection_for_write(connect_timeout=SEND_SECONDS) as connection:
+        connection.ensure_connection(max_retries=1, timeout=SEND_SECONDS, interval_start=0)
+        chain(*signatures).apply_async(connection=connection, retry=False)
+
+
+def _mark(outbox_id: str, *, sent: bool) -> None:
+    with session_scope() as session:
+        values = {"tries": Outbox.tries + 1} | ({"sent_at": db_now()} if sent else {})
+        session.execute(update(Outbox).where(Outbox.id == outbox_id).values(values))

@@ -1,0 +1,219 @@
+"""@stage_task: already done? take the lease, fetch, do, keep, write down how it ended. Alike for every stage."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery.exceptions import Ignore
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from photogen_tasks import claims, manifests, outcomes
+from photogen_tasks.celery import app
+from photogen_tasks.claims import Claim, Ref
+from photogen_tasks.config import settings
+from photogen_tasks.db import read_scope, session_scope
+from photogen_tasks.errors import FatalError, PhotogenError, TransientError, UsageError
+from photogen_tasks.heartbeat import CANCELLED, DRAINING, Heartbeat, Stopped
+from photogen_tasks.models import Job, Photo
+from photogen_tasks.stages import Stage
+from photogen_tasks.storage import storage, subject_prefix, stage_prefix
+
+log = structlog.get_logger()
+COMMIT_TRIES = 5  # an unclear commit is asked about once a second, well within the lease
+
+
+@dataclass(frozen=True)
+class OpenStage:
+    """What a stage's work gets: folders to read and to fill, plain params, and on_step."""
+
+    inputs: Path
+    outputs: Path
+    checkpoints: Path
+    params: dict[str, Any]
+    report: Callable[[float, str], None]
+
+
+Work = Callable[[OpenStage], None]
+
+
+def stage_task(stage: Stage) -> Callable[[Work], Any]:
+    """Make a stage's work into its Celery task: takes `ref`, returns `ref` so that the chain goes on."""
+
+    def register(work: Work) -> Any:
+        def task(ref: Ref) -> Ref:
+            return run(stage, work, ref)
+
+        task.__doc__ = work.__doc__
+        return app.task(name=stage.task)(task)
+
+    return register
+
+
+def run(stage: Stage, work: Work, ref: Ref) -> Ref:
+    """One delivery of one message. Raises Ignore where this copy of the chain ends."""
+    structlog.contextvars.bind_contextvars(job=ref["job"], stage=stage.value)
+    config = settings()
+    claim = claims.claim(ref, stage, config.worker_name, config.gpu, config.base_model)
+    if isinstance(claim, claims.Refusal):
+        if claim.done:
+            return ref
+        log.info("message dropped; this copy of the chain ends", why=claim.why)
+        raise Ignore()
+    log.info("stage started", attempt=claim.attempt, fence=claim.fence)
+    began = time.monotonic()
+    if not _attempt(claim, work):
+        raise Ignore()
+    log.info("stage succeeded; the chain goes on", seconds=round(time.monotonic() - began, 2))
+    return ref
+
+
+def _attempt(claim: Claim, work: Work) -> bool:
+    """Do the work under the lease; True when it was committed. Every failure ends in a row."""
+    try:
+        with _folder(claim) as folder, Heartbeat(claim) as heartbeat:
+            job = _job(claim.job_id)
+            opened = _open(job, claim.stage, folder, heartbeat)
+            work(opened)
+            heartbeat.check()
+            return _keep(job, claim, opened.outputs)
+    except Stopped as stopped:
+        _stop(claim, stopped.why)
+    except Exception as error:  # the edge: whatever it was, the row must say so
+        _write_down(claim, _classify(error))
+    return False
+
+
+@contextmanager
+def _folder(claim: Claim) -> Iterator[Path]:
+    """A scratch folder of this stage run: nothing of a customer's stays behind on the worker."""
+    work_dir = settings().work_dir
+    if work_dir:
+        work_dir.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"photogen-{claim.stage}-", dir=work_dir))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _job(job_id: str) -> Job:
+    with read_scope() as session:
+        job = session.get(Job, job_id)
+        assert job is not None
+        return job
+
+
+def _open(job: Job, stage: Stage, folder: Path, heartbeat: Heartbeat) -> OpenStage:
+    opened = OpenStage(
+        inputs=folder / "inputs",
+        outputs=folder / "outputs",
+        checkpoints=folder / "checkpoints",
+        params=_params(job),
+        report=heartbeat.report,
+    )
+    for path in (opened.inputs, opened.outputs, opened.checkpoints):
+        path.mkdir()
+    heartbeat.report(0.0, "fetching")
+    if stage.spec.photos:
+        _fetch_photos(job.id, opened.inputs / "photos")
+    for read in stage.spec.reads:
+        manifests.fetch(storage(), _manifest_of(job, read), opened.inputs / read.value)
+    return opened
+
+
+def _params(job: Job) -> dict[str, Any]:
+    return job.params | {"class_noun": job.subject.class_noun, "base_model": job.subject.base_model}
+
+
+def _fetch_photos(job_id: str, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    with read_scope() as session:
+        photos = session.scalars(select(Photo).where(Photo.job_id == job_id).order_by(Photo.position)).all()
+    for number, photo in enumerate(photos, start=1):
+        try:
+            storage().get_file(photo.key, folder / f"{number:03d}-photo")
+        except KeyError as error:
+            raise UsageError("photo_missing", f"Photo {number} was never uploaded. Upload it again.") from error
+
+
+def _manifest_of(job: Job, stage: Stage) -> str:
+    if stage is Stage.TRAIN:
+        key = job.subject.weights_manifest
+    else:
+        key = next(row.manifest_key for row in job.stages if row.name == stage)
+    if key is None:
+        raise UsageError("subject_deleted", "The subject of this job was deleted.")
+    return key
+
+
+def _keep(job: Job, claim: Claim, outputs: Path) -> bool:
+    prefix = stage_prefix(job.tenant_id, job.id, claim.stage, claim.fence)
+    if claim.stage is Stage.TRAIN:  # weights outlive the job
+        prefix = f"{subject_prefix(job.tenant_id, job.subject_id)}{job.id}/a{claim.fence}/"
+    key, sha256 = manifests.keep(storage(), prefix, outputs)
+    if _commit(job, claim, outputs, key, sha256):
+        return True
+    log.warning("fenced out: another run or a cancel came first; the output is thrown away")
+    storage().delete_prefix(prefix)
+    return False
+
+
+def _commit(job: Job, claim: Claim, outputs: Path, key: str, sha256: str) -> bool:
+    for tries in range(COMMIT_TRIES):
+        try:
+            with session_scope() as session:
+                if not claims.commit(session, claim, key, sha256):
+                    # The answer to an earlier try may have been lost on its way.
+                    return tries > 0 and claims.is_committed(session, claim)
+                outcomes.record(session, job, claim.stage, claim.fence, outputs, key)
+            return True
+        except SQLAlchemyError as error:
+            log.warning("commit unclear; asking again", error=str(error))
+            time.sleep(1)
+    raise TransientError("database_unavailable", "The database did not take the commit.")
+
+
+def _stop(claim: Claim, why: str) -> None:
+    log.info("stage stopped", why=why)
+    if why == CANCELLED:
+        claims.cancelled(claim)
+    elif why == DRAINING:
+        claims.release(claim, DRAINING)
+
+
+def _classify(error: Exception) -> PhotogenError:
+    """gpu_worker's family and everything unforeseen, as one of the three."""
+    from gpu_worker import errors as work  # noqa: TID253 - light by contract
+
+    if isinstance(error, PhotogenError):
+        return error
+    if isinstance(error, work.BadPhotos):
+        made: PhotogenError = UsageError(error.code, error.sentence)
+    elif isinstance(error, work.OutOfMemory | MemoryError):
+        made = TransientError("out_of_memory", f"Out of memory: {error}", retry_after=5.0)
+    else:
+        made = FatalError(type(error).__name__, f"{type(error).__name__}: {error}")
+    made.__cause__ = error
+    return made
+
+
+def _write_down(claim: Claim, error: PhotogenError) -> None:
+    kind = next(kind for kind in (UsageError, TransientError, FatalError) if isinstance(error, kind)).__name__
+    with suppress(SQLAlchemyError):  # without a database the lease runs out and the sweeper takes over
+        if isinstance(error, TransientError):
+            log.warning("stage failed for now; the sweeper sends it again", code=error.code, error=error.sentence)
+            claims.release(claim, "failed" if error.code == "out_of_memory" else "lost", error, error.retry_after)
+            return
+        trace = "".join(traceback.format_exception(error)) if kind == "FatalError" else ""
+        log.error("stage failed; the job ends", code=error.code, error=error.sentence, trace=trace)
+        claims.fail(claim, error, kind, trace)

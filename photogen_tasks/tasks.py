@@ -1,0 +1,60 @@
+"""The stages' work, a few lines each: a plain mapping crosses the wall into gpu_worker. No rows, no keys."""
+
+from __future__ import annotations
+
+from photogen_tasks import erase
+from photogen_tasks.celery import app
+from photogen_tasks.queues import HOUSEKEEPING
+from photogen_tasks.runner import OpenStage, stage_task
+from photogen_tasks.stages import Stage
+
+
+@stage_task(Stage.PREPROCESS)
+def preprocess(stage: OpenStage) -> None:
+    """Judge the photos and crop them on the subject."""
+    from gpu_worker.preprocess import PreprocessConfig
+    from gpu_worker.preprocess import preprocess as run
+
+    run(stage.inputs, stage.outputs, PreprocessConfig.from_params(stage.params), on_step=stage.report)
+
+
+@stage_task(Stage.MATTE)
+def matte(stage: OpenStage) -> None:
+    """Separate the person from the background."""
+    from gpu_worker.matte import MatteConfig
+    from gpu_worker.matte import matte as run
+
+    run(stage.inputs, stage.outputs, MatteConfig.from_params(stage.params), on_step=stage.report)
+
+
+@stage_task(Stage.TRAIN)
+def train(stage: OpenStage) -> None:
+    """Teach the base model this one person."""
+    from gpu_worker.train import TrainConfig, train_dreambooth
+
+    config = TrainConfig.from_params(stage.params)
+    train_dreambooth(stage.inputs, stage.outputs, config, on_step=stage.report, checkpoints=stage.checkpoints)
+
+
+@stage_task(Stage.GENERATE)
+def generate(stage: OpenStage) -> None:
+    """Draw the subject in the prompts of a style."""
+    from gpu_worker.generate import GenerateConfig
+    from gpu_worker.generate import generate as run
+
+    run(stage.inputs, stage.outputs, GenerateConfig.from_params(stage.params), on_step=stage.report)
+
+
+@stage_task(Stage.UPSCALE)
+def upscale(stage: OpenStage) -> None:
+    """Enlarge the images to the size they are delivered in."""
+    from gpu_worker.upscale import UpscaleConfig
+    from gpu_worker.upscale import upscale as run
+
+    run(stage.inputs, stage.outputs, UpscaleConfig.from_params(stage.params), on_step=stage.report)
+
+
+@app.task(name=HOUSEKEEPING)  # type: ignore[untyped-decorator]  # Celery ships no types
+def housekeeping() -> int:
+    """Remove photos that were never used in a job. How many there were."""
+    return erase.abandoned_photos()
