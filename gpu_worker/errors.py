@@ -1,0 +1,41 @@
+"""What can go wrong while pixels are worked on, by who can put it right.
+
+No stage's logic here, and nothing of queues: the orchestrator maps these classes to its own.
+"""
+
+
+class WorkError(Exception):
+    """Anything that a stage found wrong; on its own, ours to repair."""
+
+
+class CustomerError(WorkError):
+    """The customer can put it right: a stable `code` for programs and a `sentence` for people."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(f"{code}: {sentence}")
+        self.code = code
+        self.sentence = sentence
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        # Exceptions cross process borders by pickle, which would call us with one argument.
+        return type(self), (self.code, self.sentence)
+
+
+class BadPhotos(CustomerError):
+    """The photos cannot be used as they are."""
+
+
+class BadStyle(CustomerError):
+    """The style or a prompt of the job cannot be drawn."""
+
+
+class OutOfMemory(WorkError):
+    """The gpu or the machine ran out of memory; another worker, or a smaller batch, may manage."""
+
+
+class BadWeights(WorkError):
+    """A base model or a subject's weights cannot be read, or do not fit each other."""
+
+
+class TrainingDiverged(WorkError):
+    """The loss stopped being a number; the same settings would do it again."""

@@ -1,0 +1,35 @@
+"""What the five stages share: how they report progress and how they read their settings.
+
+No stage's own settings, and nothing heavy: this is imported wherever an error class of ours is.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict
+
+
+class OnStep(Protocol):
+    """Called while a stage works; whatever it raises stops the stage and reaches the caller unchanged."""
+
+    def __call__(self, progress: float, line: str) -> None:
+        """`progress` is the share of the stage that is done, 0..1; `line` says it to a human."""
+        ...
+
+
+def silent(progress: float, line: str) -> None:
+    """The OnStep of callers who gave none."""
+
+
+class StageConfig(BaseModel):
+    """Settings of one stage, fixed once made."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> Self:
+        """Take this stage's own settings out of `params`; None means "not given".
+
+        Raises pydantic.ValidationError when a value does not fit.
+        """
+        return cls.model_validate({key: value for key, value in params.items() if value is not None})

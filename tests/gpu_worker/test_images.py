@@ -1,0 +1,143 @@
+"""Reading photos without trusting them."""
+
+import contextlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pillow_heif import register_heif_opener
+
+from gpu_worker.errors import BadPhotos
+from gpu_worker.images import MAX_SIDE, read_photo, read_rgb, write_png
+
+register_heif_opener()
+
+
+def gradient(width: int = 320, height: int = 240) -> Image.Image:
+    """Red grows to the right, green downwards: every orientation differs."""
+    x, y = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    return Image.fromarray(np.dstack([x, y, np.full_like(x, 60)]).astype(np.uint8))
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def refusal(path: Path, content: bytes) -> BadPhotos:
+    path.write_bytes(content)
+    with pytest.raises(BadPhotos) as caught:
+        read_photo(path, "photo 3")
+    assert caught.value.sentence.startswith("Photo 3 ")
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
+def test_each_format_is_told_by_content_not_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "001-holiday.txt"
+    path.write_bytes(encoded(gradient(), kind))
+    photo = read_photo(path, "photo 1")
+    assert (photo.mode, photo.size) == ("RGB", (320, 240))
+    assert np.abs(np.asarray(photo).astype(int) - np.asarray(gradient())).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PPM"])
+def test_other_formats_are_refused(tmp_path: Path, kind: str) -> None:
+    assert refusal(tmp_path / "a.jpg", encoded(gradient(), kind)).code == "unreadable_photo"
+
+
+def test_orientation_is_applied_and_metadata_goes(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    exif[0x010F] = "a camera"
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(gradient(), "JPEG", exif=exif, comment=b"secret place"))
+    photo = read_photo(path, "photo 1")
+    assert photo.size == (240, 320)
+    assert np.asarray(photo)[10, -10, 0] < 40 < np.asarray(photo)[-10, -10, 0]
+    assert not photo.info
+    assert not photo.getexif()
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "L"])
+def test_jpeg_of_other_modes_becomes_rgb(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(encoded(gradient().convert(mode), "JPEG"))
+    assert read_photo(path, "photo 1").mode == "RGB"
+
+
+def test_palette_and_transparency_become_rgb_on_white(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    clear = Image.new("RGBA", (256, 256), (0, 0, 0, 0))
+    path.write_bytes(encoded(clear, "PNG"))
+    assert np.asarray(read_photo(path, "photo 1")).min() == 255
+    path.write_bytes(encoded(gradient().convert("P"), "PNG"))
+    assert read_photo(path, "photo 1").mode == "RGB"
+
+
+def test_sixteen_bit_grey_keeps_its_tones(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    grey = np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (256, 1))
+    path.write_bytes(encoded(Image.fromarray(grey), "PNG"))
+    assert np.asarray(read_photo(path, "photo 1"))[0, :, 0].tolist() == (grey[0] >> 8).tolist()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])
+def test_truncated_photos_are_refused(tmp_path: Path, kind: str) -> None:
+    whole = encoded(gradient(), kind)
+    assert refusal(tmp_path / "a", whole[: len(whole) // 2]).code == "unreadable_photo"
+
+
+def test_a_bomb_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", 200_000, 200_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000)))
+    assert refusal(tmp_path / "a.png", bomb + chunk(b"IEND", b"")).code == "photo_too_large"
+
+
+def test_long_thin_and_tiny_photos_are_refused(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "a", encoded(gradient(MAX_SIDE + 1, 210), "PNG")).code == "photo_too_large"
+    assert refusal(tmp_path / "b", encoded(gradient(1000, 100), "PNG")).code == "photo_too_small"
+
+
+def test_huge_files_are_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    with path.open("wb") as file:
+        file.truncate(26_000_000)
+    with pytest.raises(BadPhotos) as caught:
+        read_photo(path, "photo 1")
+    assert caught.value.code == "photo_too_large"
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_damaged_photos_decode_or_are_refused(tmp_path: Path, data: st.DataObject) -> None:
+    kind = data.draw(st.sampled_from(["JPEG", "PNG", "WEBP", "HEIF"]))
+    content = bytearray(encoded(gradient(), kind))
+    for at in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=20)):
+        content[at] = data.draw(st.integers(0, 255))
+    path = tmp_path / "damaged"
+    path.write_bytes(bytes(content[: data.draw(st.integers(0, len(content)))]))
+    with contextlib.suppress(BadPhotos):
+        assert read_photo(path, "photo 1").mode == "RGB"
+
+
+@given(st.binary(max_size=300))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_noise_is_refused(tmp_path: Path, content: bytes) -> None:
+    assert refusal(tmp_path / "noise", content).code == "unreadable_photo"
+
+
+def test_png_round_trip(tmp_path: Path) -> None:
+    pixels = np.asarray(gradient())
+    write_png(pixels, tmp_path / "a.png")
+    assert np.array_equal(read_rgb(tmp_path / "a.png"), pixels)
