@@ -9,9 +9,9 @@ from photogen_tasks.queues import HOUSEKEEPING, QUEUES, route
 from photogen_tasks.stages import Stage
 
 HOUR = 3600
-SOFT_SHUTDOWN_SECONDS = 75  # a spot notice is two minutes; the rest is for uploading
+INCLUDE = ["photogen_tasks.tasks", "photogen_tasks.worker"]
 
-app = Celery("photogen", broker=settings().broker_url.get_secret_value(), include=["photogen_tasks.tasks"])
+app = Celery("photogen", broker=settings().broker_url.get_secret_value(), include=INCLUDE)
 
 app.conf.update(
     # Only ids travel, as JSON: nothing executable, nothing of a customer's.
@@ -35,7 +35,8 @@ app.conf.update(
     worker_concurrency=1,
     # A spawned child imports the app and torch before it answers.
     worker_proc_alive_timeout=120,
-    worker_soft_shutdown_timeout=SOFT_SHUTDOWN_SECONDS,
+    # A spot notice is two minutes: time to save a checkpoint and give the stage back.
+    worker_soft_shutdown_timeout=settings().drain_seconds,
     worker_enable_soft_shutdown_on_idle=True,
     # On Redis this setting marks the task revoked and loses the message.
     worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     api_port: int = 8000
     flower_port: int = 5555
     metrics_port: int = 9808
+    flower_basic_auth: SecretStr = Field(SecretStr(""), description="user:password; required off loopback.")
+    redis_port: int = Field(6390, description="Of the embedded Redis; not 6379, where the system's may live.")
 
     base_model: str = Field("pocket", description="Name or local folder of the base model.")
     gpu: str = Field("", description="The card of this worker; set by `photogen worker --gpu`.")
@@ -44,6 +47,7 @@ class Settings(BaseSettings):
     max_losses: int = Field(10, ge=1, description="Attempts that may be lost with their worker.")
     max_upload_bytes: int = Field(25 * 1024 * 1024, description="Per photo.")
     presign_seconds: int = Field(900, ge=30, description="How long a link to a file lives.")
+    drain_seconds: float = Field(75.0, ge=0, description="What a worker gets to give its stage back on SIGTERM.")
     log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")
@@ -58,3 +62,8 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The process's settings, read once."""
     return Settings()
+
+
+def child_environment(**changes: str) -> dict[str, str]:
+    """This process's environment with changes, for a process that we start."""
+    return dict(os.environ) | changes

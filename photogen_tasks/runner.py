@@ -197,7 +197,7 @@ def _classify(error: Exception) -> PhotogenError:
 
     if isinstance(error, PhotogenError):
         return error
-    if isinstance(error, work.BadPhotos):
+    if isinstance(error, work.CustomerError):
         made: PhotogenError = UsageError(error.code, error.sentence)
     elif isinstance(error, work.OutOfMemory | MemoryError):
         made = TransientError("out_of_memory", f"Out of memory: {error}", retry_after=5.0)

