@@ -1,0 +1,1 @@
+"""Monitoring: it only watches. Watchers fill snapshots, a collector reads them, a page shows them."""
