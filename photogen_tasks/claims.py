@@ -175,8 +175,8 @@ def release(claim: Claim, outcome: str, error: PhotogenError | None = None, dela
     """Give the stage back: `failed` counts as ours, `lost` as the machine's, `draining` as nobody's."""
     with session_scope() as session:
         counts = {
-            "failures": StageRow.failures + (outcome == "failed"),
-            "losses": StageRow.losses + (outcome == "lost"),
+            "failures": StageRow.failures + int(outcome == "failed"),
+            "losses": StageRow.losses + int(outcome == "lost"),
         }
         row = session.execute(
             update(StageRow).where(_mine(claim)).values(**counts).returning(StageRow.job_id)

@@ -18,7 +18,7 @@ LOCAL = "local"  # the tenant of `photogen up`
 
 
 def create(session: Session, tenant_name: str, key_name: str) -> str:
-    """A new key for a tenant, which is made when it is new. The plain key is returned here and never again."""
+    """A new key for a tenant, which is made when it is new. The plain key is shown here and never again."""
     tenant = session.scalar(select(Tenant).where(Tenant.name == tenant_name))
     if tenant is None:
         tenant = Tenant(name=tenant_name)
@@ -40,7 +40,7 @@ def tenant_of(session: Session, key: str) -> str | None:
 
 
 def revoke(session: Session, prefix: str) -> int:
-    """Refuse from now on every key that starts with this prefix, as `listing` shows it; how many there were."""
+    """Refuse the keys of this prefix from now on, as `listing` shows it; how many there were."""
     revoked = session.execute(
         update(ApiKey)
         .where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None))
@@ -52,7 +52,9 @@ def revoke(session: Session, prefix: str) -> int:
 
 def listing(session: Session) -> list[tuple[str, ApiKey]]:
     """Every key with its tenant's name, oldest first."""
-    query = select(Tenant.name, ApiKey).join(ApiKey, ApiKey.tenant_id == Tenant.id).order_by(ApiKey.created_at)
+    query = (
+        select(Tenant.name, ApiKey).join(ApiKey, ApiKey.tenant_id == Tenant.id).order_by(ApiKey.created_at)
+    )
     return [(name, key) for name, key in session.execute(query)]
 
 

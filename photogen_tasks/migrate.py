@@ -1,4 +1,4 @@
-"""Brings the database to the newest schema. Tables are described in models.py, steps in migrations/versions."""
+"""Brings the database to the newest schema. Tables stand in models.py, the steps in migrations/versions."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from photogen_tasks.storage import storage, subject_prefix
 
 
 def listing(session: Session, tenant_id: str, *, before: str | None = None, limit: int = 50) -> list[Subject]:
-    """The tenant's subjects, newest first; `before` is the id of the last one seen. Raises NotFound for it."""
+    """The tenant's subjects, newest first; `before` is the id of the last one seen, or NotFound."""
     query = select(Subject).where(Subject.tenant_id == tenant_id, Subject.deleted_at.is_(None))
     if before is not None:
         last = jobs.get_subject(session, tenant_id, before)
@@ -24,7 +24,7 @@ def listing(session: Session, tenant_id: str, *, before: str | None = None, limi
 
 
 def delete(tenant_id: str, subject_id: str) -> None:
-    """Erase a subject's weights, then the subject. A failure half-way leaves it unusable and asks to try again.
+    """Erase a subject's weights, then the subject. A failure half-way leaves it there, untrained: try again.
 
     Raises:
         NotFound: the tenant has no such subject.
@@ -34,7 +34,9 @@ def delete(tenant_id: str, subject_id: str) -> None:
     with session_scope() as session:
         subject = jobs.get_subject(session, tenant_id, subject_id)
         if _in_use(session, subject):
-            raise UsageError("subject_in_use", "A job still works with this subject: cancel it or wait.", status=409)
+            raise UsageError(
+                "subject_in_use", "A job still works with this subject: cancel it or wait.", status=409
+            )
         subject.weights_manifest = None
     storage().delete_prefix(subject_prefix(tenant_id, subject_id))
     with session_scope() as session:

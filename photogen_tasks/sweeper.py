@@ -6,11 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 
-import redis
 import structlog
-from sqlalchemy import select, text
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import exists, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from photogen_tasks import claims, erase, jobs, pipeline
 from photogen_tasks.celery import app
@@ -136,7 +137,7 @@ def _forgotten() -> list[tuple[str, Stage | None]]:
         due = _due(session)
         if not due:
             return []
-        claimed = {row.role: row.pending_since for row in _overtaking(session)}
+        claimed = _latest_claimed(session)
     empty = _empty_queues()
     found: list[tuple[str, Stage | None]] = []
     for job_id, stage, since in due:
@@ -148,38 +149,29 @@ def _forgotten() -> list[tuple[str, Stage | None]]:
 
 
 def _due(session: Session) -> list[tuple[str, Stage, float]]:
-    """First unfinished stages of sent, open jobs that have been pending for a while."""
-    earlier = select(StageRow.job_id).where(StageRow.status == Status.RUNNING)
-    unsent = select(Outbox.job_id).where(Outbox.kind == "chain", Outbox.sent_at.is_(None))
+    """Stages whose turn it is, of open jobs with nothing unsent, that have been pending for a while."""
+    earlier = aliased(StageRow)
+    blocked = exists().where(
+        earlier.job_id == StageRow.job_id, earlier.seq < StageRow.seq, earlier.status != Status.SUCCEEDED
+    )
+    unsent = exists().where(Outbox.job_id == Job.id, Outbox.kind == "chain", Outbox.sent_at.is_(None))
     query = (
         select(StageRow.job_id, StageRow.name, StageRow.pending_since)
         .join(Job, Job.id == StageRow.job_id)
         .where(StageRow.status == Status.PENDING, Job.status.not_in(TERMINAL), Job.cancel_requested.is_(False))
-        .where(StageRow.job_id.not_in(earlier), StageRow.job_id.not_in(unsent))
-        .where(StageRow.pending_since < db_now() - settings().pending_seconds)
-        .order_by(StageRow.job_id, StageRow.seq)
-        .limit(BATCH * len(Stage))
+        .where(StageRow.pending_since < db_now() - settings().pending_seconds, ~blocked, ~unsent)
     )
-    first: dict[str, tuple[str, Stage, float]] = {}
-    for row in session.execute(query):
-        first.setdefault(row.job_id, (row.job_id, Stage(row.name), row.pending_since))
-    return list(first.values())
+    return [(row.job_id, Stage(row.name), row.pending_since) for row in session.execute(query.limit(BATCH))]
 
 
-class _Overtaking:
-    """The latest arrival that a role's workers have claimed."""
-
-    def __init__(self, role: Role, pending_since: float) -> None:
-        self.role, self.pending_since = role, pending_since
-
-
-def _overtaking(session: Session) -> list[_Overtaking]:
+def _latest_claimed(session: Session) -> dict[Role, float]:
+    """By role: the latest arrival that a worker holds. Whoever waits from before it was overtaken."""
     query = select(StageRow.name, StageRow.pending_since).where(StageRow.status == Status.RUNNING)
     latest: dict[Role, float] = {}
     for row in session.execute(query):
         role = Stage(row.name).spec.role
         latest[role] = max(latest.get(role, 0.0), row.pending_since)
-    return [_Overtaking(role, since) for role, since in latest.items()]
+    return latest
 
 
 def _empty_queues() -> set[Role]:
@@ -189,15 +181,9 @@ def _empty_queues() -> set[Role]:
             connection.ensure_connection(max_retries=1, timeout=pipeline.SEND_SECONDS)
             channel = connection.default_channel
             return {role for role in Role if not channel._size(role.value)}
-    except (OSError, redis.RedisError, *connection_errors()) as error:
+    except (OSError, RedisError, OperationalError) as error:
         log.warning("broker cannot be asked; nothing is sent again now", error=str(error))
         return set()
-
-
-def connection_errors() -> tuple[type[BaseException], ...]:
-    from kombu.exceptions import OperationalError
-
-    return (OperationalError,)
 
 
 def _send_again(session: Session, job_id: str, stage: Stage | None) -> bool:

@@ -24,6 +24,7 @@ from photogen_tasks.celery import app
 from photogen_tasks.config import Settings, settings
 
 START_SECONDS = 30.0
+S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "photogen-test", "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-tests"}
 
 
 def await_true(condition: Callable[[], object], what: str, seconds: float = START_SECONDS) -> None:
@@ -124,7 +125,7 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Endpoint of a server that speaks S3 and checks signatures."""
     port = free_port()
-    env = os.environ | {"GATEWAY_PORT": str(port), "MINISTACK_HOST": "127.0.0.1", **S3_SERVER_ENV}
+    env = os.environ | S3_CREDENTIALS | {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "AUTH": "true"}
     endpoint = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "ministack"]
     with pytest.MonkeyPatch.context() as patch, running(command, env, tmp_path_factory.mktemp("s3") / "log"):
@@ -210,7 +211,3 @@ def broker(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     yield redis_url
     app.pool.force_close_all()
     app.conf.broker_url = before
-
-
-S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-S3_SERVER_ENV: dict[str, str] = {}

@@ -12,6 +12,19 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+TABLES = (
+    "tenants",
+    "api_keys",
+    "subjects",
+    "jobs",
+    "stages",
+    "stage_runs",
+    "photos",
+    "images",
+    "outbox",
+    "sweeper_actions",
+)
+
 
 def upgrade() -> None:
     _owners()
@@ -21,9 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in (
-        "sweeper_actions", "outbox", "images", "photos", "stage_runs", "stages", "jobs", "subjects", "api_keys", "tenants",
-    ):  # fmt: skip
+    for table in reversed(TABLES):
         op.drop_table(table)
 
 
@@ -166,7 +177,9 @@ def _id() -> sa.Column[str]:
 
 
 def _of(owner: str, **rest: Any) -> sa.Column[str]:
-    return sa.Column(f"{owner}_id", sa.String(32), sa.ForeignKey(f"{owner}s.id"), **{"nullable": False} | rest)
+    return sa.Column(
+        f"{owner}_id", sa.String(32), sa.ForeignKey(f"{owner}s.id"), **{"nullable": False} | rest
+    )
 
 
 def _text(name: str, length: int, **rest: Any) -> sa.Column[str]:

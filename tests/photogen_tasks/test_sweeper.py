@@ -1,0 +1,134 @@
+"""What is lost is found again: unsent outboxes, expired leases, forgotten messages, deadlines, deleted jobs."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, update
+
+from photogen_tasks import claims, db, jobs, pipeline, sweeper
+from photogen_tasks.celery import app
+from photogen_tasks.config import settings
+from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow
+from photogen_tasks.stages import Stage, Status
+from photogen_tasks.storage import job_prefix, storage
+from tests.photogen_tasks.conftest import Customer
+from tests.photogen_tasks.test_claims import held, job_row, refused
+
+
+def waiting(queue: str) -> int:
+    with app.connection_for_read() as connection:
+        return int(connection.default_channel._size(queue))
+
+
+def set_stage(job_id: str, **values: object) -> None:
+    with db.session_scope() as session:
+        session.execute(update(StageRow).where(StageRow.job_id == job_id).values(**values))
+
+
+def test_the_outbox_is_sent_once(customer: Customer, broker: str) -> None:
+    customer.job()
+    assert sweeper.sweep()["outbox_sent"] == 1
+    assert sweeper.sweep()["outbox_sent"] == 0
+    assert waiting("cpu") == 1
+
+
+def test_without_a_broker_the_job_waits_in_the_outbox(customer: Customer) -> None:
+    job_id = customer.job()
+    assert not pipeline.send(job_id)
+    with db.read_scope() as session:
+        row = session.scalars(select(Outbox).where(Outbox.job_id == job_id)).one()
+    assert row.sent_at is None
+    assert row.tries == 1
+
+
+def test_an_expired_lease_goes_back_and_is_sent_again(customer: Customer, broker: str) -> None:
+    job_id = customer.job()
+    pipeline.send(job_id)
+    held(job_id)
+    set_stage(job_id, lease_until=1.0)
+    done = sweeper.sweep()
+    assert done["lease_expired"] == 1
+    assert done["outbox_sent"] == 1
+    assert refused(job_id, epoch=1) == "stale"
+    assert held(job_id, epoch=2).attempt == 2
+
+
+def test_a_forgotten_message_is_sent_again_only_when_its_queue_is_empty(customer: Customer, broker: str) -> None:
+    job_id = customer.job()
+    pipeline.send(job_id)
+    set_stage(job_id, pending_since=1.0)
+    assert sweeper.sweep()["message_forgotten"] == 0  # the message still waits in its queue
+    with app.connection_for_write() as connection:
+        connection.default_channel.queue_purge("cpu")
+    assert sweeper.sweep()["message_forgotten"] == 1
+    assert job_row(job_id).epoch == 2
+    assert waiting("cpu") == 1
+    assert sweeper.sweep()["message_forgotten"] == 0
+
+
+def test_a_chain_goes_on_from_the_first_unfinished_stage(customer: Customer, broker: str) -> None:
+    job_id = customer.job()
+    with db.session_scope() as session:
+        claims.commit(session, held(job_id), "key", "0" * 64)
+    pipeline.send(job_id)
+    assert (waiting("cpu"), waiting("infer")) == (0, 1)
+
+
+def test_a_deadline_ends_a_job(customer: Customer) -> None:
+    job_id = customer.job()
+    with db.session_scope() as session:
+        session.execute(update(Job).values(deadline=1.0))
+    sweeper.sweep()
+    job = job_row(job_id)
+    assert (job.status, job.error_code) == (Status.FAILED, "deadline_passed")
+
+
+def test_a_cancelled_job_whose_worker_died_still_ends(customer: Customer) -> None:
+    job_id = customer.job()
+    held(job_id)
+    with db.session_scope() as session:
+        jobs.cancel(session, jobs.get(session, customer.tenant_id, job_id))
+    assert job_row(job_id).status == Status.RUNNING
+    set_stage(job_id, lease_until=1.0)
+    sweeper.sweep()
+    sweeper.sweep()
+    assert job_row(job_id).status == Status.CANCELLED
+
+
+def test_a_deleted_job_is_erased_once_nobody_holds_it(customer: Customer) -> None:
+    job_id = customer.job()
+    claim = held(job_id)
+    key = job_prefix(customer.tenant_id, job_id) + "preprocess/a1/x"
+    storage().put_if_absent(key, b"customer")
+    with db.session_scope() as session:
+        jobs.delete(session, jobs.get(session, customer.tenant_id, job_id))
+    sweeper.sweep()
+    assert storage().size(key) is not None
+    claims.cancelled(claim)
+    sweeper.sweep()
+    assert storage().size(key) is None
+    job = job_row(job_id)
+    assert job.erased_at is not None
+    assert job.params == {}
+
+
+def test_what_was_mended_is_counted_and_a_healthy_tick_mends_nothing(customer: Customer) -> None:
+    assert not any(sweeper.sweep().values())
+    held(customer.job())
+    with db.session_scope() as session:
+        session.execute(update(StageRow).values(lease_until=1.0))
+    sweeper.sweep()
+    with db.read_scope() as session:
+        assert session.get_one(Housekeeping, "lease_expired").count == 1
+
+
+def test_used_up_attempts_end_the_job(customer: Customer) -> None:
+    job_id = customer.job()
+    held(job_id)
+    with db.session_scope() as session:
+        session.execute(
+            update(StageRow)
+            .where(StageRow.job_id == job_id, StageRow.name == Stage.PREPROCESS)
+            .values(lease_until=1.0, losses=settings().max_losses - 1)
+        )
+    sweeper.sweep()
+    assert job_row(job_id).error_code == "attempts_used_up"
