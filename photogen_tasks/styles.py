@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from photogen_tasks.config import settings
 from photogen_tasks.errors import UsageError
 
 
@@ -19,7 +21,7 @@ class Style(BaseModel):
     name: str
     title: str
     base_models: tuple[str, ...]
-    prompts: tuple[str | dict[str, object], ...]
+    prompts: tuple[dict[str, object], ...]
 
 
 @lru_cache(maxsize=1)
@@ -28,14 +30,14 @@ def catalogue() -> dict[str, Style]:
     found = find_spec("gpu_worker")
     assert found is not None
     assert found.origin is not None
-    folder = Path(found.origin).parent / "styles"
-    read = [Style.model_validate_json(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    return {style.name: style for style in read}
+    files = sorted((Path(found.origin).parent / "styles").glob("*.json"))
+    return {file.stem: Style(name=file.stem, **json.loads(file.read_text())) for file in files}
 
 
 def known(name: str) -> Style:
-    """Raises UsageError, with the names there are, for an unknown style."""
-    styles = catalogue()
-    if name not in styles:
-        raise UsageError("unknown_style", f"There is no style {name!r}. There are: {', '.join(styles)}.")
-    return styles[name]
+    """The style of this name that suits our base model. Raises UsageError, with the names there are, else."""
+    family = "pocket" if settings().base_model == "pocket" else "stable-diffusion"
+    suiting = {style.name: style for style in catalogue().values() if family in style.base_models}
+    if name not in suiting:
+        raise UsageError("unknown_style", f"There is no style {name!r}. There are: {', '.join(suiting)}.")
+    return suiting[name]
