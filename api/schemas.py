@@ -87,7 +87,7 @@ class JobIn(JobParams):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"photos": [PHOTO_ID], "class_noun": "woman", "style": "portrait", "seed": 7},
+                {"photos": [PHOTO_ID], "class_noun": "woman", "style": "demo", "seed": 7},
                 {"kind": "generate", "subject": SUBJECT_ID, "prompts": ["{token} as an astronaut"]},
             ]
         }
@@ -174,7 +174,7 @@ class JobOut(BaseModel):
     )
     line: str = Field(examples=["train: train step 168 of 400, loss 0.081"])
     subject: str = Field(examples=[SUBJECT_ID])
-    params: dict[str, Any] = Field(examples=[{"style": "portrait", "class_noun": "woman", "seed": 7}])
+    params: dict[str, Any] = Field(examples=[{"style": "demo", "class_noun": "woman", "seed": 7}])
     stages: list[StageOut]
     error: ErrorOut | None
     created_at: Time
@@ -280,9 +280,9 @@ class SubjectsOut(BaseModel):
 class StyleOut(BaseModel):
     """A named set of prompts."""
 
-    name: str = Field(examples=["portrait"])
-    title: str = Field(examples=["Portraits"])
-    prompts: int = Field(description="How many; each draws `images_per_prompt` images.", examples=[8])
+    name: str = Field(examples=["demo"])
+    title: str = Field(examples=["A bit of everything"])
+    prompts: int = Field(description="How many; each draws `num_images_per_prompt` images.", examples=[8])
 
     @classmethod
     def of(cls, style: Style) -> StyleOut:

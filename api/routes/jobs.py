@@ -20,6 +20,7 @@ from photogen_tasks.stages import JobKind, Status
 from photogen_tasks.storage import storage
 
 router = APIRouter(tags=["jobs"])
+SUBJECT = "{token}"  # stands for identifier and class noun in a customer's prompt
 BEFORE: Answers = {200: {"model": JobOut, "description": "Submitted before under this key."}}
 IdempotencyKey = Annotated[
     str | None,
@@ -51,7 +52,7 @@ def submit_job(
 
 
 def _submit(tenant: str, body: JobIn, key: str | None, digest: str) -> tuple[Job, int]:
-    _check_style(body)
+    _check_drawing(body)
     photos.mark_uploaded(tenant, body.photos)
     try:
         job = pipeline.submit(
@@ -85,15 +86,17 @@ def _submitted_before(tenant: str, key: str | None, digest: str) -> Job | None:
     return found
 
 
-def _check_style(body: JobIn) -> None:
-    """Raises UsageError for an unknown style, or when it would draw more than one job may."""
-    if body.prompts or body.kind is JobKind.TRAIN:
+def _check_drawing(body: JobIn) -> None:
+    """What generate would refuse is refused before anybody trains. Raises UsageError."""
+    if body.kind is JobKind.TRAIN:
         return
-    count = len(styles.known(body.style).prompts) * body.images_per_prompt
+    if body.prompts and body.style in styles.catalogue():
+        if not all(SUBJECT in prompt for prompt in body.prompts):
+            raise UsageError("prompt_without_token", f"Every prompt must name the subject as {SUBJECT}.")
+        return
+    count = len(styles.known(body.style).prompts) * body.num_images_per_prompt
     if count > MAX_IMAGES:
-        raise UsageError(
-            "too_many_images", f"This would draw {count} images; a job draws at most {MAX_IMAGES}."
-        )
+        raise UsageError("too_many_images", f"That is {count} images; a job draws up to {MAX_IMAGES}.")
 
 
 @router.get("/jobs", responses=responses(401, 404, 422, 503))
