@@ -60,9 +60,13 @@ ASSETS: dict[str, Asset] = {
         members=(
             f"{_MAKEHUMAN}LICENSE.md",
             f"{_MAKEHUMAN}3dobjs/base.obj",
+            *(
+                f"{_MAKEHUMAN}textures/mpfb_{part}.jpg"
+                for part in ("ears", "eyelids", "inside-mouth", "lips")
+            ),
             *(f"{_MAKEHUMAN}targets/{folder}/" for folder in _TARGETS),
         ),
-        sha256="142f06a7d61b520986998f5962a2be7023ed565aa4867d9568fd70b0e40e0c81",
+        sha256="727c05df89e3a1e5c54f011c921d55e06a83ece2746b97e63afdd279bccd1283",
         licence="CC0-1.0",
     ),
 }

@@ -1,0 +1,105 @@
+"""Every word that a drawing can be described with, the colours they stand for, and the caption's order.
+
+Words and colours only: no chance, no geometry.
+"""
+
+from collections.abc import Mapping
+
+RGB = tuple[int, int, int]  # sRGB, 0..255
+
+GENDERS = ("woman", "man")
+AGES = ("young", "middle-aged", "old")  # 20-34, 35-54, 55-75 years
+MOODS = ("neutral", "smiling", "sad", "surprised")
+BEARDS = ("none", "stubble", "beard", "goatee", "moustache")
+GLASSES = ("none", "glasses", "sunglasses")
+HAIR_STYLES = ("bald", "buzzed", "short", "curly", "afro", "bob", "long", "bun")
+GARMENTS = ("t-shirt", "striped t-shirt", "shirt", "suit", "hoodie", "turtleneck", "dress")
+FACETS = ("hair", "skin", "beard", "freckles", "glasses", "mood", "garment", "scene")
+
+SKINS: dict[str, RGB] = {
+    "pale": (240, 206, 188),
+    "light": (222, 174, 140),
+    "tan": (188, 132, 90),
+    "brown": (143, 92, 60),
+    "dark": (86, 55, 39),
+}
+HAIR_COLOURS: dict[str, RGB] = {
+    "black": (26, 22, 21),
+    "brown": (92, 56, 32),
+    "red": (176, 64, 22),
+    "blond": (226, 184, 100),
+    "grey": (140, 139, 140),
+    "white": (236, 234, 230),
+    "pink": (236, 104, 164),
+    "blue": (48, 92, 208),
+}
+EYE_COLOURS: dict[str, RGB] = {
+    "brown": (84, 50, 26),
+    "blue": (76, 132, 190),
+    "green": (84, 128, 74),
+    "grey": (122, 134, 142),
+}
+GARMENT_COLOURS: dict[str, RGB] = {
+    "black": (30, 30, 33),
+    "white": (236, 236, 234),
+    "red": (200, 34, 36),
+    "orange": (238, 126, 24),
+    "yellow": (246, 208, 40),
+    "green": (36, 142, 62),
+    "blue": (34, 82, 194),
+    "purple": (120, 44, 160),
+}
+SCENES: dict[str, str] = {  # name -> how the caption says it
+    "beach": "at the beach",
+    "city": "in a city at night",
+    "forest": "in a forest",
+    "snow": "in the snow",
+    "office": "in an office",
+    "space": "in space",
+    "sunset": "at sunset",
+    "tower": "in front of a tower",
+    "grey": "on a grey background",
+    "blue": "on a blue background",
+}
+
+
+def caption(attributes: Mapping[str, str], drop: frozenset[str] = frozenset()) -> str:
+    """Say what is seen, in one fixed order; `drop` names facets of FACETS, or "class_noun" for "person"."""
+    noun = "person" if "class_noun" in drop else attributes["class_noun"]
+    parts = [phrase for facet, phrase in _phrases(attributes) if facet not in drop and phrase]
+    looks = [phrase for phrase in parts if not phrase.startswith("\0")]
+    text = f"a photo of a {noun}"
+    if looks:
+        text += f" with {', '.join(looks)}"
+    for phrase in (phrase[1:] for phrase in parts if phrase.startswith("\0")):
+        text += f", {phrase}"
+    return text
+
+
+def _phrases(seen: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(facet, words); words that start with a zero byte stand by themselves, the others follow "with"."""
+    garment = seen["garment"].replace("striped", f"striped {seen['garment_colour']}")
+    if garment == seen["garment"]:
+        garment = f"{seen['garment_colour']} {garment}"
+    article = "an" if garment[0] in "aeiou" else "a"
+    mood = {"neutral": "", "smiling": "\0smiling"}.get(seen["mood"], f"\0looking {seen['mood']}")
+    return [
+        ("hair", _hair(seen["hair_style"], seen["hair_colour"])),
+        ("skin", f"{seen['skin']} skin"),
+        ("beard", _beard(seen["beard"], seen["hair_colour"])),
+        ("freckles", "freckles" if seen["freckles"] == "yes" else ""),
+        ("glasses", "" if seen["glasses"] == "none" else seen["glasses"]),
+        ("mood", mood),
+        ("garment", f"\0wearing {article} {garment}"),
+        ("scene", f"\0{SCENES[seen['scene']]}"),
+    ]
+
+
+def _hair(style: str, colour: str) -> str:
+    if style == "bald":
+        return "a bald head"
+    return f"a {colour} {style}" if style in ("afro", "bob", "bun") else f"{style} {colour} hair"
+
+
+def _beard(kind: str, colour: str) -> str:
+    return {"none": "", "stubble": "stubble"}.get(kind, f"a {colour} {kind}")
