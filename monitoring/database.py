@@ -10,13 +10,15 @@ from sqlalchemy.orm import Session, aliased
 
 from monitoring.snapshots import DatabaseSnapshot, Durations
 from photogen_tasks.db import read_scope
+from photogen_tasks.errors import FatalError, UsageError
 from photogen_tasks.models import Housekeeping, Image, Job, Outbox, StageRow, StageRun, db_now
-from photogen_tasks.stages import TERMINAL, Role, Stage, Status
+from photogen_tasks.stages import TERMINAL, JobKind, Role, Stage, Status
 
 # Seconds. A preprocess takes one, an upscale on CPU a few, a training minutes to its limit of 90.
 BOUNDS = (0.5, 1, 2, 5, 10, 20, 40, 60, 120, 300, 600, 1200, 1800, 3600, 5400)
 MAX_ERRORS = 100  # label values; by first appearance, so that a restart names the same ones
 OTHER = "other"
+USAGE, FATAL = UsageError.__name__, FatalError.__name__
 LOST = "lost"  # outcome of a stage run whose worker fell silent
 IMAGES_ERASED = "images_erased"  # the sweeper's count of image rows that went with deleted jobs
 
@@ -46,15 +48,19 @@ def _counts(session: Session, query: Any) -> dict[Any, int]:
 
 
 def _jobs_ended(session: Session) -> dict[tuple[str, str], int]:
+    """With a zero for what never happened: Prometheus sees the first one only as a step up from there."""
     query = select(Job.kind, Job.status, func.count()).where(Job.status.in_(TERMINAL))
-    return _counts(session, query.group_by(Job.kind, Job.status))
+    never = {(kind, status): 0 for kind in JobKind for status in TERMINAL}
+    return never | _counts(session, query.group_by(Job.kind, Job.status))
 
 
 def _job_failures(session: Session) -> dict[tuple[str, str], int]:
     """Two kinds of failure only: the customer's to mend, and ours."""
-    error = case((Job.error_class == "UsageError", "UsageError"), else_="FatalError")
-    query = select(Job.kind, error, func.count()).where(Job.status == Status.FAILED)
-    return _counts(session, query.group_by(Job.kind, error))
+    # Not labelled `error`: that is a column, and PostgreSQL would group by it.
+    failure = case((Job.error_class == USAGE, USAGE), else_=FATAL).label("failure")
+    query = select(Job.kind, failure, func.count()).where(Job.status == Status.FAILED)
+    never = {(kind, name): 0 for kind in JobKind for name in (USAGE, FATAL)}
+    return never | _counts(session, query.group_by(Job.kind, "failure"))
 
 
 def _jobs_in_state(session: Session) -> dict[str, int]:

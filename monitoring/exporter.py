@@ -18,7 +18,7 @@ from photogen_tasks import log as logging
 from photogen_tasks.config import settings
 
 log = structlog.get_logger()
-TEXT = [("Content-Type", "text/plain; charset=utf-8")]
+TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 CLIENT_SECONDS = 10  # a client that sends nothing for so long loses its thread
 
 Answer = Callable[..., Iterable[bytes]]
@@ -44,9 +44,9 @@ def page(watch: Watch) -> Answer:
             return metrics(environ, start)
         if environ["PATH_INFO"] == "/health":
             stale = watch.stale()
-            start("503 Service Unavailable" if stale else "200 OK", TEXT)
+            start("503 Service Unavailable" if stale else "200 OK", [*TEXT])
             return [f"stale: {', '.join(stale)}\n".encode() if stale else b"fresh\n"]
-        start("404 Not Found", TEXT)
+        start("404 Not Found", [*TEXT])
         return [b"/metrics or /health\n"]
 
     return answer
