@@ -71,9 +71,7 @@ def _subject(session: Session, tenant_id: str, params: JobParams, subject_id: st
 def get_subject(session: Session, tenant_id: str, subject_id: str) -> Subject:
     """Raises NotFound when the tenant has no such subject."""
     found = session.scalar(
-        select(Subject).where(
-            Subject.id == subject_id, Subject.tenant_id == tenant_id, Subject.deleted_at.is_(None)
-        )
+        select(Subject).where(Subject.id == subject_id, Subject.tenant_id == tenant_id, Subject.deleted_at.is_(None))
     )
     if found is None:
         raise NotFound("subject", subject_id)
@@ -105,9 +103,7 @@ def _take_photos(session: Session, job: Job, photo_ids: list[str]) -> None:
 
 def get(session: Session, tenant_id: str, job_id: str) -> Job:
     """Raises NotFound when the tenant has no such job, or deleted it."""
-    found = session.scalar(
-        select(Job).where(Job.id == job_id, Job.tenant_id == tenant_id, Job.deleted_at.is_(None))
-    )
+    found = session.scalar(select(Job).where(Job.id == job_id, Job.tenant_id == tenant_id, Job.deleted_at.is_(None)))
     if found is None:
         raise NotFound("job", job_id)
     return found
@@ -119,14 +115,21 @@ def by_idempotency_key(session: Session, tenant_id: str, key: str) -> Job | None
 
 
 def listing(
-    session: Session, tenant_id: str, *, status: Status | None = None, before: str | None = None, limit: int = 50
+    session: Session,
+    tenant_id: str,
+    *,
+    status: Status | None = None,
+    before: str | None = None,
+    limit: int = 50,
 ) -> list[Job]:
     """The tenant's jobs, newest first; `before` is the id of the last one seen."""
     query = select(Job).where(Job.tenant_id == tenant_id, Job.deleted_at.is_(None))
     if status is not None:
         query = query.where(Job.status == status)
     if before is not None:
-        last = get(session, tenant_id, before)
+        last = session.scalar(select(Job).where(Job.id == before, Job.tenant_id == tenant_id))
+        if last is None:
+            raise NotFound("job", before)
         older = (Job.created_at < last.created_at) | ((Job.created_at == last.created_at) & (Job.id < last.id))
         query = query.where(older)
     return list(session.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(limit)))
@@ -145,9 +148,7 @@ def cancel(session: Session, job: Job) -> None:
         return
     job.cancel_requested = True
     session.flush()
-    running = session.scalar(
-        select(func.count()).where(StageRow.job_id == job.id, StageRow.status == Status.RUNNING)
-    )
+    running = session.scalar(select(func.count()).where(StageRow.job_id == job.id, StageRow.status == Status.RUNNING))
     if not running:
         end(session, job.id, Status.CANCELLED)
 
@@ -189,9 +190,7 @@ def delete(session: Session, job: Job, *, keep_subject: bool = False) -> None:
 
 
 def _subject_in_use(session: Session, job: Job) -> bool:
-    others = select(Job.id).where(
-        Job.subject_id == job.subject_id, Job.id != job.id, Job.deleted_at.is_(None)
-    )
+    others = select(Job.id).where(Job.subject_id == job.subject_id, Job.id != job.id, Job.deleted_at.is_(None))
     return session.scalar(others.limit(1)) is not None
 
 
