@@ -34,10 +34,15 @@ def catalogue() -> dict[str, Style]:
     return {file.stem: Style(name=file.stem, **json.loads(file.read_text())) for file in files}
 
 
+def suiting() -> dict[str, Style]:
+    """The styles that suit our base model, by name."""
+    family = "pocket" if settings().base_model == "pocket" else "stable-diffusion"
+    return {name: style for name, style in catalogue().items() if family in style.base_models}
+
+
 def known(name: str) -> Style:
     """The style of this name that suits our base model. Raises UsageError, with the names there are, else."""
-    family = "pocket" if settings().base_model == "pocket" else "stable-diffusion"
-    suiting = {style.name: style for style in catalogue().values() if family in style.base_models}
-    if name not in suiting:
-        raise UsageError("unknown_style", f"There is no style {name!r}. There are: {', '.join(suiting)}.")
-    return suiting[name]
+    styles = suiting()
+    if name not in styles:
+        raise UsageError("unknown_style", f"There is no style {name!r}. There are: {', '.join(styles)}.")
+    return styles[name]
