@@ -18,9 +18,7 @@ def create(session: Session, tenant_id: str, filenames: Sequence[str]) -> list[P
     made = []
     for filename in filenames:
         photo_id = new_id()
-        made.append(
-            Photo(id=photo_id, tenant_id=tenant_id, key=photo_key(tenant_id, photo_id), filename=filename)
-        )
+        made.append(Photo(id=photo_id, tenant_id=tenant_id, key=photo_key(tenant_id, photo_id), filename=filename))
     session.add_all(made)
     session.flush()
     return made
@@ -35,13 +33,12 @@ def mark_uploaded(tenant_id: str, photo_ids: Sequence[str]) -> None:
     """
     with read_scope() as session:
         waiting = session.scalars(
-            select(Photo).where(
-                Photo.id.in_(photo_ids), Photo.tenant_id == tenant_id, Photo.uploaded_at.is_(None)
-            )
+            select(Photo).where(Photo.id.in_(photo_ids), Photo.tenant_id == tenant_id, Photo.uploaded_at.is_(None))
         ).all()
     # Asked outside any transaction: storage may be slow, and SQLite has one writer.
     sizes = {photo.id: storage().size(photo.key) for photo in waiting}
-    absent = [photo.filename for photo in waiting if not sizes[photo.id]]
+    names = {photo.id: photo.filename for photo in waiting if not sizes[photo.id]}
+    absent = [names[photo_id] for photo_id in photo_ids if photo_id in names]
     if absent:
         raise UsageError("photo_not_uploaded", f"Upload {', '.join(absent)} first, then submit the job.")
     with session_scope() as session:

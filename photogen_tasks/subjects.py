@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from photogen_tasks import jobs
 from photogen_tasks.db import session_scope
-from photogen_tasks.errors import UsageError
+from photogen_tasks.errors import NotFound, UsageError
 from photogen_tasks.models import Job, Subject, db_now
 from photogen_tasks.stages import TERMINAL
 from photogen_tasks.storage import storage, subject_prefix
@@ -17,7 +17,10 @@ def listing(session: Session, tenant_id: str, *, before: str | None = None, limi
     """The tenant's subjects, newest first; `before` is the id of the last one seen, or NotFound."""
     query = select(Subject).where(Subject.tenant_id == tenant_id, Subject.deleted_at.is_(None))
     if before is not None:
-        last = jobs.get_subject(session, tenant_id, before)
+        # Deleted since or not: the next page goes on where the last one ended.
+        last = session.scalar(select(Subject).where(Subject.id == before, Subject.tenant_id == tenant_id))
+        if last is None:
+            raise NotFound("subject", before)
         same_moment = (Subject.created_at == last.created_at) & (Subject.id < last.id)
         query = query.where((Subject.created_at < last.created_at) | same_moment)
     return list(session.scalars(query.order_by(Subject.created_at.desc(), Subject.id.desc()).limit(limit)))
@@ -34,9 +37,7 @@ def delete(tenant_id: str, subject_id: str) -> None:
     with session_scope() as session:
         subject = jobs.get_subject(session, tenant_id, subject_id)
         if _in_use(session, subject):
-            raise UsageError(
-                "subject_in_use", "A job still works with this subject: cancel it or wait.", status=409
-            )
+            raise UsageError("subject_in_use", "A job still works with this subject: cancel it or wait.", status=409)
         subject.weights_manifest = None
     storage().delete_prefix(subject_prefix(tenant_id, subject_id))
     with session_scope() as session:
