@@ -54,7 +54,7 @@ def _database() -> None:
 
 def _broker() -> None:
     with celery.connection_for_write(connect_timeout=CHECK_SECONDS) as connection:
-        connection.ensure_connection(max_retries=1, timeout=CHECK_SECONDS)
+        connection.ensure_connection(max_retries=1, timeout=CHECK_SECONDS, interval_start=0)
 
 
 _CHECKS: dict[str, Callable[[], None]] = {

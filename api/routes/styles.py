@@ -14,5 +14,5 @@ router = APIRouter(tags=["styles"])
 
 @router.get("/styles", responses=responses(401, 503))
 def list_styles(_: Tenant) -> StylesOut:
-    """All styles by name."""
-    return StylesOut(styles=[StyleOut.of(style) for style in styles.catalogue().values()])
+    """The styles that suit the base model."""
+    return StylesOut(styles=[StyleOut.of(style) for style in styles.suiting().values()])

@@ -86,7 +86,9 @@ def test_a_signed_link_to_nothing_is_not_found(caller: Caller) -> None:
     assert caller.http.get(storage().presign_get("tenants/a/none.png", "none.png")).status_code == 404
 
 
-def test_a_photo_beyond_the_limit_is_refused_and_not_kept(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_beyond_the_limit_is_refused_and_not_kept(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PHOTOGEN_MAX_UPLOAD_BYTES", "1000")
     forget()
     for size in (1001, 200_000):  # beyond the photo's limit; beyond what the whole request may have

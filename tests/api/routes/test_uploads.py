@@ -20,7 +20,9 @@ many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 def test_announced_photos_get_a_place_each(caller: Caller) -> None:
-    answer = caller.http.post("/v1/uploads", json={"files": [{"filename": "a.jpg"}, {"filename": "Ä ö.HEIC"}]})
+    answer = caller.http.post(
+        "/v1/uploads", json={"files": [{"filename": "a.jpg"}, {"filename": "Ä ö.HEIC"}]}
+    )
     assert answer.status_code == 201
     found = answer.json()
     assert [upload["filename"] for upload in found["uploads"]] == ["a.jpg", "Ä ö.HEIC"]
@@ -49,7 +51,15 @@ def test_a_photo_goes_to_storage_of_either_kind(caller: Caller, objects: Storage
 
 @pytest.mark.parametrize(
     "files",
-    [[], [{"filename": "x.jpg"}] * 21, [{"filename": ""}], [{"filename": "a\0b"}], [{"filename": "x" * 201}], [{}], "x"],
+    [
+        [],
+        [{"filename": "x.jpg"}] * 21,
+        [{"filename": ""}],
+        [{"filename": "a\0b"}],
+        [{"filename": "x" * 201}],
+        [{}],
+        "x",
+    ],
 )
 def test_bad_announcements_are_refused(caller: Caller, files: object) -> None:
     assert caller.http.post("/v1/uploads", json={"files": files}).status_code == 422
