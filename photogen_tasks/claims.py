@@ -130,9 +130,7 @@ def renew(claim: Claim, progress: float, line: str) -> Beat:
         held = session.execute(
             update(StageRow)
             .where(_mine(claim))
-            .values(
-                lease_until=db_now() + settings().lease_seconds, progress=progress, line=line[:200]
-            )
+            .values(lease_until=db_now() + settings().lease_seconds, progress=progress, line=line[:200])
             .returning(StageRow.job_id)
         ).first()
         cancelled = session.scalar(select(Job.cancel_requested).where(Job.id == claim.job_id))
@@ -178,9 +176,7 @@ def release(claim: Claim, outcome: str, error: PhotogenError | None = None, dela
             "failures": StageRow.failures + int(outcome == "failed"),
             "losses": StageRow.losses + int(outcome == "lost"),
         }
-        row = session.execute(
-            update(StageRow).where(_mine(claim)).values(**counts).returning(StageRow.job_id)
-        ).first()
+        row = session.execute(update(StageRow).where(_mine(claim)).values(**counts).returning(StageRow.job_id)).first()
         if row is None:
             return
         close_run(session, claim, outcome, "TransientError" if error else None, error)
@@ -222,9 +218,7 @@ def _give_up(session: Session, row: StageRow, error: PhotogenError | None) -> No
 
 def resend(session: Session, job_id: str, delay: float = 0.0) -> None:
     """Epoch + 1 and the tail of the same chain into the outbox."""
-    epoch = session.scalar(
-        update(Job).where(Job.id == job_id).values(epoch=Job.epoch + 1).returning(Job.epoch)
-    )
+    epoch = session.scalar(update(Job).where(Job.id == job_id).values(epoch=Job.epoch + 1).returning(Job.epoch))
     session.add(Outbox(kind="chain", job_id=job_id, epoch=epoch, not_before=db_now() + delay))
 
 

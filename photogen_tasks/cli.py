@@ -37,7 +37,9 @@ def up() -> None:
 
 
 @app.command()
-def demo(folder: Annotated[Path, typer.Option(help="Where the demo keeps its things.")] = Path("photogen-demo")) -> None:
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its things.")] = Path("photogen-demo"),
+) -> None:
     """Send a sample customer's photos through the whole chain and show what came out."""
     from photogen_tasks import demo as module
 
@@ -49,7 +51,7 @@ def submit(
     photos: Annotated[Path, typer.Argument(help="A folder of photos of one person.", exists=True, file_okay=False)],
     style: str = "portrait",
     class_noun: Annotated[str, typer.Option(help="man, woman or person")] = "person",
-    images_per_prompt: int = 1,
+    num_images_per_prompt: int = 1,
     seed: int = 0,
     watch: Annotated[bool, typer.Option("--watch", help="Show progress and save the images.")] = False,
     out: Annotated[Path, typer.Option(help="Where --watch saves the images.")] = Path("photogen-images"),
@@ -63,8 +65,13 @@ def submit(
     if not files:
         raise UsageError("no_photos", f"{photos} holds no JPEG, PNG, WebP or HEIC file.")
     with _client(url, key) as client:
-        body: dict[str, Any] = {"kind": JobKind.PORTRAIT, "style": style, "class_noun": class_noun, "seed": seed}
-        job = client.submit(photos=client.upload(files), images_per_prompt=images_per_prompt, **body)
+        body: dict[str, Any] = {
+            "kind": JobKind.PORTRAIT,
+            "style": style,
+            "class_noun": class_noun,
+            "seed": seed,
+        }
+        job = client.submit(photos=client.upload(files), num_images_per_prompt=num_images_per_prompt, **body)
         print(job["id"])  # noqa: T201 - what a script reads
         if not watch:
             return

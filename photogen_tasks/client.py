@@ -110,7 +110,10 @@ def _checked(answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
         return answer
     problem = _problem(answer)
-    code, sentence = problem.get("code", f"http_{answer.status_code}"), problem.get("detail", answer.reason_phrase)
+    code, sentence = (
+        problem.get("code", f"http_{answer.status_code}"),
+        problem.get("detail", answer.reason_phrase),
+    )
     error: PhotogenError
     if answer.status_code >= 500:
         error = TransientError(code, f"The API cannot answer now: {sentence}")

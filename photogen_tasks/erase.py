@@ -58,4 +58,3 @@ def abandoned_photos() -> int:
             storage().delete_prefix(photo.key)
             session.delete(photo)
         return len(old)
-

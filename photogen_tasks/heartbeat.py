@@ -19,7 +19,7 @@ log = structlog.get_logger()
 LOST, CANCELLED, DRAINING = "lost", "cancelled", "draining"
 
 
-class Stopped(Exception):  # noqa: N818 - an order to stop, not an error
+class Stopped(Exception):
     """Raised out of the stage's work by its progress report: the lease is lost, cancelled, or draining."""
 
     def __init__(self, why: str) -> None:
@@ -53,7 +53,7 @@ class Heartbeat:
         self._done.set()
         self._thread.join()
 
-    def report(self, progress: float, line: str = "") -> None:
+    def report(self, progress: float, line: str) -> None:
         """Progress in 0..1 and one line for people. Raises Stopped when the work must end."""
         self._progress, self._line = min(max(progress, 0.0), 1.0), line
         self.check()

@@ -52,9 +52,7 @@ def revoke(session: Session, prefix: str) -> int:
 
 def listing(session: Session) -> list[tuple[str, ApiKey]]:
     """Every key with its tenant's name, oldest first."""
-    query = (
-        select(Tenant.name, ApiKey).join(ApiKey, ApiKey.tenant_id == Tenant.id).order_by(ApiKey.created_at)
-    )
+    query = select(Tenant.name, ApiKey).join(ApiKey, ApiKey.tenant_id == Tenant.id).order_by(ApiKey.created_at)
     return [(name, key) for name, key in session.execute(query)]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.sql.functions import GenericFunction
 from photogen_tasks.stages import JobKind, Stage, Status
 
 
-class db_now(GenericFunction[float]):  # noqa: N801 - SQL functions are written in lower case
+class db_now(GenericFunction[float]):
     """Seconds since 1970 on the database's clock: the only clock that leases know."""
 
     type = Float()

@@ -39,7 +39,7 @@ def _weights(session: Session, job: Job, fence: int, training: Path, manifest_ke
     session.execute(
         update(StageRun)
         .where(StageRun.job_id == job.id, StageRun.stage == Stage.TRAIN, StageRun.fence == fence)
-        .values(base_model_sha256=_read(training).get("base_model_sha256"))
+        .values(base_model_sha256=_read(training).get("base_model_hash"))
     )
 
 

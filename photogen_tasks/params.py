@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -21,20 +21,15 @@ class JobParams(BaseModel):
 
     kind: JobKind = JobKind.PORTRAIT
     class_noun: Word = Field("person", description="What the subject is called: man, woman, person.")
-    style: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "portrait"
+    style: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "demo"
     prompts: tuple[ShortText, ...] = Field((), max_length=16, description="Instead of a style; {token} is the subject.")
-    images_per_prompt: int = Field(1, ge=1, le=8)
+    num_images_per_prompt: int = Field(1, ge=1, le=8)
     seed: int = Field(0, ge=0, lt=2**31)
     method: Literal["lora", "full"] | None = Field(None, description="Default: the base model's own.")
     max_train_steps: int | None = Field(None, ge=1, le=4000)
-    upscale: Literal[2, 4] = 4
 
     @model_validator(mode="after")
     def _bounded_cost(self) -> JobParams:
-        if len(self.prompts) * self.images_per_prompt > MAX_IMAGES:
+        if len(self.prompts) * self.num_images_per_prompt > MAX_IMAGES:
             raise ValueError(f"at most {MAX_IMAGES} images a job")
         return self
-
-    def for_stage(self) -> dict[str, Any]:
-        """A plain mapping for gpu_worker, without what was left at None."""
-        return self.model_dump(mode="json", exclude_none=True, exclude={"kind"})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from celery.exceptions import Ignore
@@ -26,10 +26,17 @@ from photogen_tasks.errors import FatalError, PhotogenError, TransientError, Usa
 from photogen_tasks.heartbeat import CANCELLED, DRAINING, Heartbeat, Stopped
 from photogen_tasks.models import Job, Photo
 from photogen_tasks.stages import Stage
-from photogen_tasks.storage import storage, subject_prefix, stage_prefix
+from photogen_tasks.storage import stage_prefix, storage, subject_prefix
 
 log = structlog.get_logger()
+POCKET = "pocket"  # the base model that ships with gpu_worker, and its default
 COMMIT_TRIES = 5  # an unclear commit is asked about once a second, well within the lease
+
+
+class Report(Protocol):
+    """on_step: progress in 0..1 and one line for people. Raises Stopped when the work must end."""
+
+    def __call__(self, progress: float, line: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class OpenStage:
     outputs: Path
     checkpoints: Path
     params: dict[str, Any]
-    report: Callable[[float, str], None]
+    report: Report
 
 
 Work = Callable[[OpenStage], None]
@@ -132,7 +139,11 @@ def _open(job: Job, stage: Stage, folder: Path, heartbeat: Heartbeat) -> OpenSta
 
 
 def _params(job: Job) -> dict[str, Any]:
-    return job.params | {"class_noun": job.subject.class_noun, "base_model": job.subject.base_model}
+    """What the customer chose, without what was left open: each stage knows its own defaults."""
+    chosen = job.params | {"class_noun": job.subject.class_noun}
+    if job.subject.base_model != POCKET:
+        chosen["base_model"] = job.subject.base_model
+    return {name: value for name, value in chosen.items() if value not in (None, [])}
 
 
 def _fetch_photos(job_id: str, folder: Path) -> None:
@@ -193,7 +204,7 @@ def _stop(claim: Claim, why: str) -> None:
 
 def _classify(error: Exception) -> PhotogenError:
     """gpu_worker's family and everything unforeseen, as one of the three."""
-    from gpu_worker import errors as work  # noqa: TID253 - light by contract
+    from gpu_worker import errors as work
 
     if isinstance(error, PhotogenError):
         return error

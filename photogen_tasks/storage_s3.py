@@ -49,9 +49,7 @@ class S3Storage:
 
     def put_file(self, key: str, path: Path, content_type: str) -> None:
         with _errors(key):
-            self._client.upload_file(
-                str(path), self.bucket, self.prefix + key, ExtraArgs={"ContentType": content_type}
-            )
+            self._client.upload_file(str(path), self.bucket, self.prefix + key, ExtraArgs={"ContentType": content_type})
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         try:
@@ -103,9 +101,7 @@ class S3Storage:
             "Key": self.prefix + key,
             "ResponseContentDisposition": f'inline; filename="{filename}"',
         }
-        url = self._public_client.generate_presigned_url(
-            "get_object", params, ExpiresIn=settings().presign_seconds
-        )
+        url = self._public_client.generate_presigned_url("get_object", params, ExpiresIn=settings().presign_seconds)
         return str(url)
 
     def presign_post(self, key: str) -> PresignedPost:

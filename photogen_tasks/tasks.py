@@ -12,19 +12,17 @@ from photogen_tasks.stages import Stage
 @stage_task(Stage.PREPROCESS)
 def preprocess(stage: OpenStage) -> None:
     """Judge the photos and crop them on the subject."""
-    from gpu_worker.preprocess import PreprocessConfig
-    from gpu_worker.preprocess import preprocess as run
+    from gpu_worker.preprocess import PreprocessConfig, preprocess_photos
 
-    run(stage.inputs, stage.outputs, PreprocessConfig.from_params(stage.params), on_step=stage.report)
+    preprocess_photos(stage.inputs, stage.outputs, PreprocessConfig.from_params(stage.params), on_step=stage.report)
 
 
 @stage_task(Stage.MATTE)
 def matte(stage: OpenStage) -> None:
     """Separate the person from the background."""
-    from gpu_worker.matte import MatteConfig
-    from gpu_worker.matte import matte as run
+    from gpu_worker.matte import MatteConfig, matte_photos
 
-    run(stage.inputs, stage.outputs, MatteConfig.from_params(stage.params), on_step=stage.report)
+    matte_photos(stage.inputs, stage.outputs, MatteConfig.from_params(stage.params), on_step=stage.report)
 
 
 @stage_task(Stage.TRAIN)
@@ -39,19 +37,17 @@ def train(stage: OpenStage) -> None:
 @stage_task(Stage.GENERATE)
 def generate(stage: OpenStage) -> None:
     """Draw the subject in the prompts of a style."""
-    from gpu_worker.generate import GenerateConfig
-    from gpu_worker.generate import generate as run
+    from gpu_worker.generate import GenerateConfig, generate_images
 
-    run(stage.inputs, stage.outputs, GenerateConfig.from_params(stage.params), on_step=stage.report)
+    generate_images(stage.inputs, stage.outputs, GenerateConfig.from_params(stage.params), on_step=stage.report)
 
 
 @stage_task(Stage.UPSCALE)
 def upscale(stage: OpenStage) -> None:
     """Enlarge the images to the size they are delivered in."""
-    from gpu_worker.upscale import UpscaleConfig
-    from gpu_worker.upscale import upscale as run
+    from gpu_worker.upscale import UpscaleConfig, upscale_images
 
-    run(stage.inputs, stage.outputs, UpscaleConfig.from_params(stage.params), on_step=stage.report)
+    upscale_images(stage.inputs, stage.outputs, UpscaleConfig.from_params(stage.params), on_step=stage.report)
 
 
 @app.task(name=HOUSEKEEPING)  # type: ignore[untyped-decorator]  # Celery ships no types

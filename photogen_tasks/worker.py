@@ -39,7 +39,18 @@ def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:
         **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {}),
     )
     command = [sys.executable, "-m", "celery", "-A", "photogen_tasks.celery", "worker"]
-    command += ["-Q", role.value, "-n", node, "-c", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+    command += [
+        "-Q",
+        role.value,
+        "-n",
+        node,
+        "-c",
+        "1",
+        "--loglevel",
+        "INFO",
+        "--without-gossip",
+        "--without-mingle",
+    ]
     command += ["--max-tasks-per-child", str(TASKS_PER_CHILD[role])]
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell, our own command
 

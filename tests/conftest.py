@@ -50,7 +50,9 @@ def absent(what: str) -> None:
 
 
 @contextmanager
-def running(command: list[str], env: dict[str, str] | None = None, log: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: list[str], env: dict[str, str] | None = None, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a group of its own, gone with all its children at the end."""
     with open(log or os.devnull, "ab") as out:
         process = subprocess.Popen(command, env=env, stdout=out, stderr=out, start_new_session=True)
@@ -103,9 +105,28 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if os.getuid() == 0:  # PostgreSQL refuses root
         shutil.chown(folder, "nobody")
         as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-    init = [*as_user, str(where / "initdb"), "-D", str(folder / "data"), "-U", "photogen", "-A", "trust", "-N"]
+    init = [
+        *as_user,
+        str(where / "initdb"),
+        "-D",
+        str(folder / "data"),
+        "-U",
+        "photogen",
+        "-A",
+        "trust",
+        "-N",
+    ]
     subprocess.run(init, check=True, capture_output=True)
-    serve = [*as_user, str(where / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder)]
+    serve = [
+        *as_user,
+        str(where / "postgres"),
+        "-D",
+        str(folder / "data"),
+        "-p",
+        str(port),
+        "-k",
+        str(folder),
+    ]
     url = f"postgresql://photogen@127.0.0.1:{port}/postgres"
 
     def answers() -> bool:

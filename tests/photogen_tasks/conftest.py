@@ -21,7 +21,13 @@ class Customer:
         """Ids of photos that lie in storage as far as the rows know."""
         with db.session_scope() as session:
             rows = [
-                Photo(id=new_id(), tenant_id=self.tenant_id, key=f"photos/{n}", filename="a.jpg", uploaded_at=db_now())
+                Photo(
+                    id=new_id(),
+                    tenant_id=self.tenant_id,
+                    key=f"photos/{n}",
+                    filename="a.jpg",
+                    uploaded_at=db_now(),
+                )
                 for n in range(count)
             ]
             session.add_all(rows)

@@ -177,9 +177,7 @@ def _id() -> sa.Column[str]:
 
 
 def _of(owner: str, **rest: Any) -> sa.Column[str]:
-    return sa.Column(
-        f"{owner}_id", sa.String(32), sa.ForeignKey(f"{owner}s.id"), **{"nullable": False} | rest
-    )
+    return sa.Column(f"{owner}_id", sa.String(32), sa.ForeignKey(f"{owner}s.id"), **{"nullable": False} | rest)
 
 
 def _text(name: str, length: int, **rest: Any) -> sa.Column[str]:
