@@ -74,8 +74,7 @@ class StableDiffusion:
         """Scaled latents, float (N, channels, h, w), of images float (N, 3, H, W) in [-1, 1]."""
         images = images.to(self.vae.device, self.vae.dtype)
         latents: torch.Tensor = self.vae.encode(images).latent_dist.sample(generator)
-        latents = (latents - (self.vae.config.shift_factor or 0.0)) * self.vae.config.scaling_factor
-        return latents
+        return latents * float(self.vae.config.scaling_factor)
 
     def loss_per_image(
         self, latents: torch.Tensor, prompt_embeds: torch.Tensor, generator: torch.Generator | None = None
@@ -128,6 +127,11 @@ def load(
         requires_safety_checker=False,
         dtype=dtype,
     ).to(device)
+    return of_pipe(pipe, source)
+
+
+def of_pipe(pipe: Any, source: str) -> StableDiffusion:
+    """The base model whose parts `pipe` holds (shared, frozen, in evaluation mode)."""
     for part in (pipe.vae, pipe.text_encoder, pipe.unet):
         part.requires_grad_(False).eval()
     return StableDiffusion(

@@ -1,6 +1,6 @@
 """Pocket's shape: a Stable-Diffusion pipe that two CPU cores can train, and its folder with random weights.
 
-No training here. Sizes: text encoder 1.5 M, VAE 1.7 M, unet 11 M parameters; 64 px images, 16x16x4 latents.
+No training here. Sizes: text encoder 1.5 M, VAE 1.5 M, unet 11 M parameters; 64 px images, 16x16x4 latents.
 """
 
 import argparse
@@ -27,11 +27,11 @@ def build_pipe(seed: int) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = build_tokenizer(list(WORDS), Path(folder))
     pipe: Any = StableDiffusionPipeline(
-        vae=_vae(),
-        text_encoder=_text_encoder(tokenizer),
+        vae=new_vae(),
+        text_encoder=new_text_encoder(tokenizer),
         tokenizer=tokenizer,
-        unet=_unet(),
-        scheduler=_scheduler(),
+        unet=new_unet(),
+        scheduler=new_scheduler(),
         safety_checker=None,
         feature_extractor=None,
         requires_safety_checker=False,
@@ -46,7 +46,7 @@ def build(seed: int, folder: Path) -> Path:
     return folder
 
 
-def _text_encoder(tokenizer: Any) -> Any:
+def new_text_encoder(tokenizer: Any) -> Any:
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
@@ -63,11 +63,11 @@ def _text_encoder(tokenizer: Any) -> Any:
     ).eval()
 
 
-def _vae() -> Any:
+def new_vae() -> Any:
     vae: Any = AutoencoderKL(
         sample_size=RESOLUTION,
         latent_channels=LATENT_CHANNELS,
-        block_out_channels=(32, 64, 96),
+        block_out_channels=(16, 48, 96),
         layers_per_block=1,
         norm_num_groups=16,
         down_block_types=("DownEncoderBlock2D",) * 3,
@@ -77,7 +77,7 @@ def _vae() -> Any:
     return vae.eval()
 
 
-def _unet() -> Any:
+def new_unet() -> Any:
     unet: Any = UNet2DConditionModel(
         sample_size=LATENT_SIDE,
         in_channels=LATENT_CHANNELS,
@@ -93,7 +93,7 @@ def _unet() -> Any:
     return unet.eval()
 
 
-def _scheduler() -> Any:
+def new_scheduler() -> Any:
     # Zero terminal signal and v-prediction: night and snow keep their own brightness instead of mid-grey.
     return DDIMScheduler(
         beta_schedule="scaled_linear",

@@ -10,8 +10,8 @@ from typing import Any
 
 from transformers import CLIPTokenizer
 
-# Longest caption is about 25 words; 40 leaves room for a customer's own prompt.
-MAX_LENGTH = 40
+# The longest caption is 39 tokens; the rest is room for an identifier and a word more.
+MAX_LENGTH = 48
 START, END = "<|startoftext|>", "<|endoftext|>"
 END_OF_WORD = "</w>"
 # Reserved rare words: never in a caption, so DreamBooth may give them a meaning.

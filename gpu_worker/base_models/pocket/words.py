@@ -26,5 +26,6 @@ soft hard bright warm cold cool daylight sunny cloudy golden hour lighting rim n
 high low detailed realistic sharp blurred blurry quality bad beautiful handsome professional headshot
 wears dressed standing sitting turned slightly towards facing camera view near under behind before during
 colour color coloured colored very very one two three simple solid festive party
+buzzed tower middle aged front - 's wearing looking
 """
 WORDS: tuple[str, ...] = tuple(dict.fromkeys(_TEXT.split()))

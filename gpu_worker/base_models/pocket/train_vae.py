@@ -1,0 +1,119 @@
+"""Pocket's VAE: learns to write a 64 px image as 16x16x4 latents and back. Reads drawings, writes vae/.
+
+No captions, no unet. Afterwards the latents' mean and spread are folded into the 1x1 convolutions at the
+bottleneck, so that latents have mean 0 and spread 1 per channel and `scaling_factor` is 1.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from gpu_worker.base_models.pocket.architecture import RESOLUTION, new_vae
+from gpu_worker.base_models.pocket.drawings import Drawings, to_network, to_pixels
+from gpu_worker.base_models.pocket.loop import Budget, Training, run
+from gpu_worker.base_models.pocket.pictures import save_sheet
+
+BATCH = 8  # small: few images per second, so many small steps teach more than few big ones
+LEARNING_RATE = 1.5e-3
+EMA_DECAY = 0.99
+EDGE_WEIGHT = 1.0  # eyes and mouth are edges; plain L1 blurs them
+KL_WEIGHT = 1e-3  # per latent number; enough to keep latents smooth for the unet
+REFRESH_SECONDS = 60.0
+SHEET_SECONDS = 240.0
+
+
+def train_vae(drawings: Drawings, folder: Path, budget: Budget, seed: int = 0, resume: bool = True) -> Any:
+    """Train within `budget` and return the averaged, normalised AutoencoderKL, also saved in folder/vae."""
+    torch.manual_seed(seed)
+    vae = new_vae().train().to(memory_format=torch.channels_last)
+    training = Training("vae", folder, vae, LEARNING_RATE, EMA_DECAY, seed)
+    if resume:
+        training.resume()
+
+    def sheet() -> None:
+        _sheet(training, drawings, folder / "vae-sheet.png")
+
+    run(
+        training,
+        budget,
+        lambda: _loss(vae, _batch(drawings.images, training.generator), training.generator),
+        every={REFRESH_SECONDS: drawings.refresh, SHEET_SECONDS: sheet},
+    )
+    sheet()
+    best = training.averaged(new_vae())
+    normalise_latents(best, drawings.images[:: max(1, len(drawings.images) // 500)])
+    best.save_pretrained(folder / "vae")  # type: ignore[operator]
+    return best
+
+
+def _batch(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Random drawings, half of them mirrored, some shifted by a few pixels and rescaled in brightness."""
+    chosen = images[torch.randint(0, len(images), (BATCH,), generator=generator)]
+    batch = to_network(chosen)
+    mirrored = torch.rand(BATCH, 1, 1, 1, generator=generator) < 0.5
+    batch = torch.where(mirrored, batch.flip(3), batch)
+    gain = 0.9 + 0.2 * torch.rand(BATCH, 3, 1, 1, generator=generator)
+    batch = (batch * gain).clamp(-1, 1)
+    return batch.contiguous(memory_format=torch.channels_last)
+
+
+def _loss(vae: Any, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    posterior = vae.encode(images).latent_dist
+    drawn = vae.decode(posterior.sample(generator)).sample
+    kl = posterior.kl().mean() / posterior.mean[0].numel()
+    error = functional.l1_loss(drawn, images) + EDGE_WEIGHT * _edge_loss(drawn, images)
+    loss: torch.Tensor = error + KL_WEIGHT * kl
+    return loss
+
+
+def _edge_loss(drawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+    """L1 of the differences between neighbours, across and down."""
+    error = drawn - images
+    across = (error[..., :, 1:] - error[..., :, :-1]).abs().mean()
+    down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+    return across + down
+
+
+@torch.no_grad()
+def normalise_latents(vae: Any, images: torch.Tensor) -> None:
+    """Fold mean and spread per channel of the latents of `images` (uint8) into the bottleneck."""
+    parts = [images[at : at + 32] for at in range(0, len(images), 32)]
+    means = torch.cat([vae.encode(to_network(part)).latent_dist.mean for part in parts])
+    centre, spread = means.mean(dim=(0, 2, 3)), means.std(dim=(0, 2, 3))
+    channels = len(centre)
+    into, out = vae.quant_conv, vae.post_quant_conv
+    into.weight[:channels] /= spread[:, None, None, None]
+    into.bias[:channels] = (into.bias[:channels] - centre) / spread
+    into.bias[channels:] -= 2 * spread.log()  # the other half is the log of the variance
+    out.bias += (out.weight[:, :, 0, 0] * centre).sum(dim=1)
+    out.weight *= spread[None, :, None, None]
+
+
+@torch.no_grad()
+def _sheet(training: Training, drawings: Drawings, file: Path) -> None:
+    vae: Any = training.averaged(new_vae())
+    some = drawings.images[:: max(1, len(drawings.images) // 12)][:12]
+    latents = vae.encode(to_network(some)).latent_dist.mean
+    again = to_pixels(vae.decode(latents).sample)
+    error = (again.float() - some.float()).abs().mean()
+    print(f"vae step={training.step} drawings={len(drawings.images)} error={error:.2f}/255", flush=True)
+    save_sheet(torch.cat([some, again]), columns=12, file=file)
+
+
+def main() -> None:
+    """`python -m gpu_worker.base_models.pocket.train_vae DRAWINGS OUT --minutes 16`."""
+    arguments = argparse.ArgumentParser(description=main.__doc__)
+    arguments.add_argument("drawings", type=Path)
+    arguments.add_argument("out", type=Path)
+    arguments.add_argument("--minutes", type=float, default=16.0)
+    arguments.add_argument("--threads", type=int, default=2)
+    given = arguments.parse_args()
+    torch.set_num_threads(given.threads)
+    train_vae(Drawings(given.drawings, RESOLUTION), given.out, Budget(seconds=60 * given.minutes))
+
+
+if __name__ == "__main__":
+    main()
