@@ -47,9 +47,7 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="Stable word for programs.")
     instance: str = Field(description="Path of the request.")
-    errors: list[dict[str, str]] | None = Field(
-        None, description="For an invalid request: `where` and `what`."
-    )
+    errors: list[dict[str, str]] | None = Field(None, description="For an invalid request: `where` and `what`.")
 
 
 def responses(*statuses: int) -> Answers:

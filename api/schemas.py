@@ -40,17 +40,13 @@ class FileIn(BaseModel):
     model_config = _example({"filename": "IMG_2041.HEIC", "bytes": 2481330}, extra="forbid")
 
     filename: Filename
-    bytes: int | None = Field(
-        None, ge=1, description="When given, a photo that is too large is refused at once."
-    )
+    bytes: int | None = Field(None, ge=1, description="When given, a photo that is too large is refused at once.")
 
 
 class UploadIn(BaseModel):
     """Up to 20 photos that will be sent."""
 
-    model_config = _example(
-        {"files": [{"filename": "IMG_2041.HEIC"}, {"filename": "me.jpg"}]}, extra="forbid"
-    )
+    model_config = _example({"files": [{"filename": "IMG_2041.HEIC"}, {"filename": "me.jpg"}]}, extra="forbid")
 
     files: list[FileIn] = Field(min_length=1, max_length=MAX_PHOTOS)
 
@@ -93,9 +89,7 @@ class JobIn(JobParams):
         }
     )
 
-    photos: list[Id] = Field(
-        [], max_length=MAX_PHOTOS, description="Ids from `POST /v1/uploads`, all of one person."
-    )
+    photos: list[Id] = Field([], max_length=MAX_PHOTOS, description="Ids from `POST /v1/uploads`, all of one person.")
     subject: Id | None = Field(None, description="Only for `generate`: the trained person.")
 
     def params(self) -> JobParams:
@@ -108,9 +102,7 @@ class ErrorOut(BaseModel):
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [
-                {"class": "UsageError", "code": "no_face", "sentence": "We found no face in photo 3."}
-            ]
+            "examples": [{"class": "UsageError", "code": "no_face", "sentence": "We found no face in photo 3."}]
         }
     )
 
@@ -135,9 +127,7 @@ class StageOut(BaseModel):
     name: Stage
     status: Status
     progress: float = Field(ge=0, le=1, examples=[0.42])
-    line: str = Field(
-        description="What is happening, for people.", examples=["train step 168 of 400, loss 0.081"]
-    )
+    line: str = Field(description="What is happening, for people.", examples=["train step 168 of 400, loss 0.081"])
     attempts: int = Field(examples=[1])
     seconds: float | None = Field(description="Of the latest attempt; grows while it runs.", examples=[61.3])
     error: ErrorOut | None = None
@@ -169,9 +159,7 @@ class JobOut(BaseModel):
     kind: JobKind
     status: Status
     cancel_requested: bool
-    progress: float = Field(
-        ge=0, le=1, description="Of the whole job; every stage counts alike.", examples=[0.48]
-    )
+    progress: float = Field(ge=0, le=1, description="Of the whole job; every stage counts alike.", examples=[0.48])
     line: str = Field(examples=["train: train step 168 of 400, loss 0.081"])
     subject: str = Field(examples=[SUBJECT_ID])
     params: dict[str, Any] = Field(examples=[{"style": "demo", "class_noun": "woman", "seed": 7}])

@@ -74,9 +74,7 @@ async def receive_file(
     async with request.form(max_files=1, max_fields=20) as form:
         part = form.get("file")
         if not isinstance(part, UploadFile) or not part.size:
-            raise UsageError(
-                "file_missing", "Send the photo as the form's part `file`; it must not be empty."
-            )
+            raise UsageError("file_missing", "Send the photo as the form's part `file`; it must not be empty.")
         if part.size > settings().max_upload_bytes:
             raise UsageError("photo_too_large", _too_large(), status=413)
         await run_in_threadpool(_keep, part.file, key)
@@ -93,9 +91,7 @@ def _open_link(verb: str, key: str, filename: str, expires: int, signature: str)
     if not isinstance(store, storage_local.LocalStorage):
         raise NotFound("file", "here: storage gives its own links")
     if not storage_local.verify(verb, key, filename, expires, signature):
-        raise UsageError(
-            "link_invalid", "This link is not ours or has expired: ask for a new one.", status=403
-        )
+        raise UsageError("link_invalid", "This link is not ours or has expired: ask for a new one.", status=403)
     return store.path(key)
 
 

@@ -37,9 +37,7 @@ IdempotencyKey = Annotated[
     status_code=202,
     responses=BEFORE | responses(401, 404, 409, 413, 422, 503),
 )
-def submit_job(
-    tenant: Tenant, body: JobIn, response: Response, idempotency_key: IdempotencyKey = None
-) -> JobOut:
+def submit_job(tenant: Tenant, body: JobIn, response: Response, idempotency_key: IdempotencyKey = None) -> JobOut:
     """Submit a job on uploaded photos, or on a trained subject. The answer says where to watch it."""
     digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
     job = _submitted_before(tenant, idempotency_key, digest)
@@ -78,9 +76,7 @@ def _submitted_before(tenant: str, key: str | None, digest: str) -> Job | None:
     with read_scope() as session:
         found = jobs.by_idempotency_key(session, tenant, key)
     if found is not None and found.request_sha256 != digest:
-        raise UsageError(
-            "idempotency_key_reused", "This Idempotency-Key came with another body before.", status=409
-        )
+        raise UsageError("idempotency_key_reused", "This Idempotency-Key came with another body before.", status=409)
     if found is not None and found.deleted_at is not None:
         raise UsageError("job_deleted", "The job of this Idempotency-Key was deleted.", status=409)
     return found

@@ -80,9 +80,7 @@ def test_each_kind_of_error_has_its_answer(error: Exception, status: int, code: 
     assert ("Retry-After" in answer.headers) == (status == 503)
 
 
-def test_without_a_database_the_answer_is_to_come_back(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_database_the_answer_is_to_come_back(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOGEN_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     forget()
     answer = caller.http.get("/v1/jobs")

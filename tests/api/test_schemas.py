@@ -20,18 +20,14 @@ def stage(name: Stage, status: Status, **rest: Any) -> StageRow:
 
 def job(*stages: StageRow, **rest: Any) -> Job:
     defaults = {"status": Status.RUNNING, "created_at": 86400.0, "params": {}, "cancel_requested": False}
-    return Job(
-        id="0" * 32, subject_id="1" * 32, kind=JobKind.PORTRAIT, stages=list(stages), **defaults | rest
-    )
+    return Job(id="0" * 32, subject_id="1" * 32, kind=JobKind.PORTRAIT, stages=list(stages), **defaults | rest)
 
 
 DONE = stage(Stage.PREPROCESS, Status.SUCCEEDED, progress=1.0, attempt=2, started_at=10.0, ended_at=12.5)
 
 
 def test_progress_counts_every_stage_alike() -> None:
-    running = stage(
-        Stage.MATTE, Status.RUNNING, progress=0.5, line="photo 3 of 6", attempt=1, started_at=12.5
-    )
+    running = stage(Stage.MATTE, Status.RUNNING, progress=0.5, line="photo 3 of 6", attempt=1, started_at=12.5)
     out = JobOut.of(job(DONE, running, stage(Stage.TRAIN, Status.PENDING)))
     assert out.progress == 0.5
     assert out.line == "matte: photo 3 of 6"

@@ -86,9 +86,7 @@ def test_a_signed_link_to_nothing_is_not_found(caller: Caller) -> None:
     assert caller.http.get(storage().presign_get("tenants/a/none.png", "none.png")).status_code == 404
 
 
-def test_a_photo_beyond_the_limit_is_refused_and_not_kept(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_photo_beyond_the_limit_is_refused_and_not_kept(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHOTOGEN_MAX_UPLOAD_BYTES", "1000")
     forget()
     for size in (1001, 200_000):  # beyond the photo's limit; beyond what the whole request may have
@@ -125,15 +123,11 @@ def test_without_a_signature_no_byte_is_read(caller: Caller) -> None:
         yield b""
 
     url = re.sub("signature=.{8}", "signature=00000000", caller.announce()[0]["url"])
-    answer = caller.http.post(
-        url, content=exploding(), headers={"Content-Type": "multipart/form-data; boundary=x"}
-    )
+    answer = caller.http.post(url, content=exploding(), headers={"Content-Type": "multipart/form-data; boundary=x"})
     assert answer.status_code == 403
 
 
-def test_where_storage_gives_its_own_links_there_are_none_here(
-    caller: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_storage_gives_its_own_links_there_are_none_here(caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     url = kept("tenants/a/000.png")
     monkeypatch.setenv("PHOTOGEN_STORAGE_URL", "s3://photogen")
     forget()

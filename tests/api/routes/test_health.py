@@ -36,9 +36,7 @@ def test_without_a_broker_jobs_are_still_accepted(sqlite: str, no_broker: None, 
     assert answer.json()["checks"]["broker"] == "unreachable"
 
 
-def test_a_database_without_tables_is_not_ready(
-    data_dir: object, no_broker: None, visitor: TestClient
-) -> None:
+def test_a_database_without_tables_is_not_ready(data_dir: object, no_broker: None, visitor: TestClient) -> None:
     answer = visitor.get("/readyz")
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
     assert answer.json()["checks"]["database"] == "unreachable"

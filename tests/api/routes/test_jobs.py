@@ -254,9 +254,7 @@ names = st.sampled_from(
 )
 words = st.sampled_from(["portrait", "train", "generate", "demo", "lora", "0" * 32, "{token}"])
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50) | words
-values = st.recursive(
-    leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner), max_leaves=8
-)
+values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner), max_leaves=8)
 
 
 @many

@@ -20,9 +20,7 @@ many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChe
 
 
 def test_announced_photos_get_a_place_each(caller: Caller) -> None:
-    answer = caller.http.post(
-        "/v1/uploads", json={"files": [{"filename": "a.jpg"}, {"filename": "Ä ö.HEIC"}]}
-    )
+    answer = caller.http.post("/v1/uploads", json={"files": [{"filename": "a.jpg"}, {"filename": "Ä ö.HEIC"}]})
     assert answer.status_code == 201
     found = answer.json()
     assert [upload["filename"] for upload in found["uploads"]] == ["a.jpg", "Ä ö.HEIC"]
