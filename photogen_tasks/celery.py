@@ -37,7 +37,8 @@ app.conf.update(
     worker_proc_alive_timeout=120,
     # A spot notice is two minutes: time to save a checkpoint and give the stage back.
     worker_soft_shutdown_timeout=settings().drain_seconds,
-    worker_enable_soft_shutdown_on_idle=True,
+    # An idle worker holds nothing that could be given back: it leaves at once.
+    worker_enable_soft_shutdown_on_idle=False,
     # On Redis this setting marks the task revoked and loses the message.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,

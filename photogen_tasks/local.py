@@ -105,6 +105,7 @@ def environment(config: Settings) -> dict[str, str]:
 def stack(config: Settings, tell: Tell) -> Iterator[Processes]:
     """The running stack, ready for requests; stopped to the last process on the way out."""
     check_ports(config)
+    (config.data_dir / "work").mkdir(parents=True, exist_ok=True)
     migrate.upgrade()
     remember_key(config)
     running = Processes(parts(config), environment(config), tell)
@@ -135,7 +136,7 @@ def check_ports(config: Settings) -> None:
 
 
 def remember_key(config: Settings) -> str | None:
-    """Make the tenant `local` with its key at the first start; kept beside the data for the CLI, readable to us alone."""
+    """The key of the tenant `local`, made at the first start and kept beside the data, readable to us alone."""
     with db.session_scope() as session:
         key = keys.ensure_local_tenant(session)
     if key is not None:

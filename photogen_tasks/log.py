@@ -38,12 +38,17 @@ def setup(*, quiet: bool = False) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING if quiet else logging.INFO)
+    for chatty in ("httpx", "httpx2", "botocore", "alembic", "billiard", "multiprocessing"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def _renderer() -> Any:
     if settings().log_format == "json":
         return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0)
+    # Plain tracebacks: prettier ones print local variables, and with them photos and keys.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stdout.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+    )
 
 
 def _hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Parts of one machine's stack as processes: start, prefix their lines, restart what dies, stop all. Knows no Photogen."""
+"""Parts of one machine's stack as processes: start, prefix their lines, restart what dies, stop all."""
 
 from __future__ import annotations
 
@@ -51,12 +51,13 @@ class Processes:
         self._stop.set()
 
     def stop(self) -> None:
-        """Last started, first stopped, each group asked politely and then killed: nothing stays behind."""
+        """All but the first at once, the first at last, for the others speak to it: nothing stays behind."""
         self._stop.set()
-        for part in reversed(self.parts):
-            self._signal(part, signal.SIGTERM)
-        for part in reversed(self.parts):
-            self._reap(part)
+        for group in (self.parts[1:], self.parts[:1]):
+            for part in group:
+                self._terminate(part)
+            for part in group:
+                self._reap(part)
 
     def _start(self, part: Part) -> None:
         part.started = time.monotonic()
@@ -93,9 +94,10 @@ class Processes:
             part.due = 0.0
             self._start(part)
 
-    def _signal(self, part: Part, number: signal.Signals) -> None:
+    @staticmethod
+    def _terminate(part: Part) -> None:
         if part.process is not None and part.process.poll() is None:
-            part.process.send_signal(number)
+            part.process.terminate()
 
     def _reap(self, part: Part) -> None:
         if part.process is None:

@@ -1,4 +1,4 @@
-"""Own process: sends the outbox, takes back expired leases, sends the tail of a chain again. Never does a stage's work."""
+"""Own process: sends the outbox, takes back expired leases, sends a chain's tail again. Never does a stage's work."""
 
 from __future__ import annotations
 

@@ -1,0 +1,56 @@
+# Two commands: `make demo` and `make test`. Both install what they need into .venv first; nothing needs root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Where pip finds torch. Empty: the machine's own index, which is the CUDA build on most. For a CPU build:
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+EXTRAS := api,monitoring,local,gpu,draw,dev
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo up test test-fast lint format bench compose-test pocket clean
+help:
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+install: $(STAMP) ## make .venv and install everything, locked by version
+$(STAMP): pyproject.toml constraints.txt tools/check_machine.sh
+	@bash tools/check_machine.sh $(PYTHON)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	$(BIN)/python -m gpu_worker.assets
+	@touch $@
+
+demo: install ## a sample customer's photos through the whole chain
+	@$(BIN)/photogen demo
+
+up: install ## everything on this machine, until Ctrl-C
+	@$(BIN)/photogen up
+
+test: install ## all tests, on real Redis, PostgreSQL, S3 and workers
+	$(BIN)/python -m pytest
+
+test-fast: install ## the tests of seconds
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: install ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install ## what the linters can mend by themselves
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install ## the benchmarks: drawn customers with and without their weights
+	$(BIN)/python -m tests.benchmarks.subjects
+
+compose-test: ## build both images, bring the stack up, send one job, take all down
+	bash tests/compose/run.sh
+
+pocket: install ## draw people and train the pocket base model anew (hours)
+	bash tools/train_pocket.sh
+
+clean: ## remove what was made here
+	rm -rf $(VENV) photogen-demo build *.egg-info
