@@ -47,9 +47,15 @@ def find_faces(image: np.ndarray) -> list[Face]:
         detector.setInputSize(size)
         found = detector.detect(np.ascontiguousarray(small[:, :, ::-1]))[1]
         if found is not None:
-            faces = [Face(*(row[:4].astype(float) / scale).tolist(), float(row[14])) for row in found]
+            faces = [_face(row, scale) for row in found]
             return sorted(faces, key=lambda face: -face.width * face.height)
     return []
+
+
+def _face(row: np.ndarray, scale: float) -> Face:
+    """One row of the detector: box, five landmarks, score, at `scale` of the image."""
+    x, y, width, height = (float(value) / scale for value in row[:4])
+    return Face(x, y, width, height, float(row[14]))
 
 
 @cache

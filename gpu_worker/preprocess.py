@@ -57,9 +57,7 @@ class Portrait:
     pixels: np.ndarray
 
 
-def preprocess_photos(
-    inputs: Path, outputs: Path, config: PreprocessConfig, *, on_step: OnStep | None = None
-) -> None:
+def preprocess_photos(inputs: Path, outputs: Path, config: PreprocessConfig, *, on_step: OnStep | None = None) -> None:
     """Crop each photo in inputs/photos onto its subject.
 
     Writes outputs/instance/NNN.png (RGB, square, at most `max_side` px, never enlarged), with enough photos

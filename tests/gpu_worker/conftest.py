@@ -7,11 +7,14 @@ from matplotlib import cbook
 from PIL import Image
 from skimage import data
 
+from gpu_worker.base_models.pocket.architecture import build
+
 
 @pytest.fixture(scope="session")
 def grace_hopper() -> Image.Image:
     """512 x 600, a face of 213 px."""
-    with cbook.get_sample_data("grace_hopper.jpg") as file, Image.open(file) as image:
+    path = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    with Image.open(str(path)) as image:
         return image.convert("RGB")
 
 
@@ -25,6 +28,12 @@ def astronaut() -> Image.Image:
 def coffee() -> Image.Image:
     """A cup, and nobody."""
     return Image.fromarray(data.coffee())  # type: ignore[no-untyped-call]  # no stubs upstream
+
+
+@pytest.fixture(scope="session")
+def random_pocket(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base model that was never trained, as a diffusers folder."""
+    return build(0, tmp_path_factory.mktemp("pocket"))
 
 
 @pytest.fixture

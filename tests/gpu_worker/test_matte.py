@@ -15,9 +15,7 @@ Folders = tuple[Path, Path]
 
 
 @pytest.fixture(scope="module")
-def matted(
-    tmp_path_factory: pytest.TempPathFactory, grace_hopper: Image.Image, astronaut: Image.Image
-) -> Path:
+def matted(tmp_path_factory: pytest.TempPathFactory, grace_hopper: Image.Image, astronaut: Image.Image) -> Path:
     """Both portraits through preprocess and matte: a folder that holds both stages' outputs."""
     inputs = tmp_path_factory.mktemp("matted")
     (inputs / "photos").mkdir()

@@ -54,17 +54,13 @@ def test_one_of_five_is_held_out(stage_folders: Folders, grace_hopper: Image.Ima
             Image.fromarray((np.asarray(grace_hopper) * (0.5 + number / 10)).astype("u1")),
         )
     preprocess_photos(*stage_folders, PreprocessConfig())
-    instance, held_out = (
-        {p.name for p in (stage_folders[1] / f).iterdir()} for f in ("instance", "held_out")
-    )
+    instance, held_out = ({p.name for p in (stage_folders[1] / f).iterdir()} for f in ("instance", "held_out"))
     assert len(instance) == 4
     assert len(held_out) == 1
     assert instance | held_out == {f"{n:03d}.png" for n in range(1, 6)}
 
 
-def test_every_refused_photo_is_named(
-    stage_folders: Folders, grace_hopper: Image.Image, coffee: Image.Image
-) -> None:
+def test_every_refused_photo_is_named(stage_folders: Folders, grace_hopper: Image.Image, coffee: Image.Image) -> None:
     put(stage_folders, 1, grace_hopper)
     put(stage_folders, 2, coffee)
     (stage_folders[0] / "photos" / "003-notes.jpg").write_text("not an image")

@@ -1,0 +1,30 @@
+"""Which device the tensors go to, and how its lack of memory is told.
+
+Which gpu of a machine a worker owns was decided before the process started.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from gpu_worker.errors import OutOfMemory
+
+
+def pick_device() -> torch.device:
+    """The first gpu this process may see, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def telling_out_of_memory() -> Iterator[None]:
+    """Raise OutOfMemory for what torch and Python raise when an allocation fails, on gpu or CPU."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise OutOfMemory(str(error)) from error
+    except RuntimeError as error:
+        # The CPU allocator has no class of its own.
+        if "DefaultCPUAllocator" not in str(error):
+            raise
+        raise OutOfMemory(str(error)) from error

@@ -1,0 +1,146 @@
+"""The stage `generate`: images of the subject, or of the base model's people when no weights are given.
+
+Nothing is trained, judged or enlarged here.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+
+from gpu_worker.base_models.pocket import WEIGHTS
+from gpu_worker.device import pick_device, telling_out_of_memory
+from gpu_worker.errors import BadStyle
+from gpu_worker.images import write_png
+from gpu_worker.prompts import TOKEN, Prompt, Style, fill, load_style
+from gpu_worker.stage import OnStep, StageConfig, silent
+from gpu_worker.weights import is_pocket, load_subject, open_base_model
+
+SAMPLERS = {  # names that people know → diffusers' classes
+    "ddim": "DDIMScheduler",
+    "dpm++": "DPMSolverMultistepScheduler",
+    "euler": "EulerDiscreteScheduler",
+}
+
+
+class GenerateConfig(StageConfig):
+    """What is drawn and how; None takes the style's value, or the base model's size."""
+
+    base_model: str = str(WEIGHTS)
+    revision: str | None = None
+    style: str = "demo"
+    prompts: tuple[str, ...] | None = None  # instead of the style's; each contains {token}
+    negative_prompt: str | None = None
+    num_images_per_prompt: int = Field(default=1, ge=1, le=64)
+    num_inference_steps: int | None = Field(default=None, ge=1, le=200)
+    guidance_scale: float | None = Field(default=None, ge=1, le=20)
+    sampler: Literal["ddim", "dpm++", "euler"] | None = None
+    width: int | None = Field(default=None, ge=8, multiple_of=8)  # px
+    height: int | None = Field(default=None, ge=8, multiple_of=8)  # px
+    class_noun: str = "person"  # only without a subject: else what it was trained as
+    seed: int = Field(default=0, ge=0)
+    batch_size: int = Field(default=8, ge=1)  # images drawn at once
+
+
+@dataclass(frozen=True)
+class Order:
+    """One image to draw."""
+
+    prompt_index: int
+    prompt: str
+    negative_prompt: str
+    seed: int
+
+
+def generate_images(inputs: Path, outputs: Path, config: GenerateConfig, *, on_step: OnStep | None = None) -> None:
+    """Draw `num_images_per_prompt` images for each prompt, with the subject's weights in inputs/train.
+
+    Without inputs/train the base model draws them, the class noun standing for the subject. Writes
+    outputs/NNN.png and outputs/images.json. Image n has the seed `seed` + n, from 0; equal settings on one
+    machine give equal bytes. Raises BadStyle, BadWeights, OutOfMemory.
+    """
+    style = _style(config)
+    with telling_out_of_memory():
+        device = pick_device()
+        dtype = torch.float16 if device.type == "cuda" else torch.float32
+        base = open_base_model(config.base_model, config.revision, device, dtype)
+        identifier, class_noun = "", config.class_noun
+        if (inputs / "train").is_dir():
+            trained = load_subject(base, inputs / "train")["config"]
+            identifier, class_noun = trained["identifier"], trained["class_noun"]
+        orders = _orders(style, config, identifier, class_noun)
+        _draw(_pipe(base, config.sampler or style.sampler), orders, style, config, outputs, on_step or silent)
+
+
+def _style(config: GenerateConfig) -> Style:
+    """The style with the customer's own prompts, if there are any."""
+    style = load_style(config.style)
+    if config.prompts is not None:
+        if not config.prompts or any(TOKEN not in prompt for prompt in config.prompts):
+            raise BadStyle("prompt_without_token", f"Every prompt must name the subject as {TOKEN}.")
+        return style.model_copy(update={"prompts": tuple(Prompt(prompt=text) for text in config.prompts)})
+    if ("pocket" if is_pocket(config.base_model) else "stable-diffusion") not in style.base_models:
+        raise BadStyle("unsuited_style", f"The style {config.style!r} does not suit the base model.")
+    return style
+
+
+def _orders(style: Style, config: GenerateConfig, identifier: str, class_noun: str) -> list[Order]:
+    orders: list[Order] = []
+    for index, prompt in enumerate(style.prompts):
+        text = fill(prompt.prompt, identifier, class_noun)
+        negative = prompt.negative_prompt if prompt.negative_prompt is not None else style.negative_prompt
+        negative = config.negative_prompt if config.negative_prompt is not None else negative
+        for _ in range(config.num_images_per_prompt):
+            orders.append(Order(index, text, negative, config.seed + len(orders)))
+    return orders
+
+
+def _pipe(base: Any, sampler: str | None) -> Any:
+    import diffusers
+
+    pipe = base.pipe()
+    if sampler:
+        pipe.scheduler = getattr(diffusers, SAMPLERS[sampler]).from_config(pipe.scheduler.config)
+    return pipe
+
+
+def _draw(pipe: Any, orders: list[Order], style: Style, config: GenerateConfig, outputs: Path, on_step: OnStep) -> None:
+    told = []
+    steps = config.num_inference_steps or style.num_inference_steps
+    for start in range(0, len(orders), config.batch_size):
+        batch = orders[start : start + config.batch_size]
+        images = pipe(
+            prompt=[order.prompt for order in batch],
+            negative_prompt=[order.negative_prompt for order in batch],
+            generator=[torch.Generator().manual_seed(order.seed) for order in batch],
+            num_inference_steps=steps,
+            guidance_scale=config.guidance_scale or style.guidance_scale,
+            width=config.width,
+            height=config.height,
+            output_type="np",
+            callback_on_step_end=_after_step(start, len(batch), len(orders), steps, on_step),
+        ).images
+        for number, (order, image) in enumerate(zip(batch, images, strict=True), start + 1):
+            pixels = (image * 255).round().astype("uint8")
+            write_png(pixels, outputs / f"{number:03d}.png")
+            size = {"width": pixels.shape[1], "height": pixels.shape[0]}
+            told.append({"file": f"{number:03d}.png", **vars(order), **size})
+    (outputs / "images.json").write_text(json.dumps({"images": told}, indent=1))
+
+
+def _after_step(start: int, count: int, total: int, steps: int, on_step: OnStep) -> Callable[..., dict[str, Any]]:
+    """diffusers' callback: this batch's inference steps as a share of all images."""
+
+    def report(pipe: Any, step: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        progress = (start + count * (step + 1) / steps) / total
+        on_step(
+            min(1.0, progress),
+            f"images {start + 1}-{start + count}/{total} inference step {step + 1}/{steps}",
+        )
+        return {}
+
+    return report

@@ -1,0 +1,100 @@
+"""Weights on disk: base models opened and hashed, subjects' weights written and loaded. Safetensors only.
+
+No training and no sampling; where the folders come from is not known here.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline
+from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
+from peft.utils import get_peft_model_state_dict
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from gpu_worker.base_models.family import BaseModel, UnknownFamily, load_base_model
+from gpu_worker.base_models.pocket import WEIGHTS
+from gpu_worker.errors import BadWeights
+
+LORA_FILE = "pytorch_lora_weights.safetensors"  # the name that pipe.load_lora_weights looks for
+# Full weights lie as diffusers lays out a pipe: one folder per part.
+FULL_FILES = {"unet": "diffusion_pytorch_model.safetensors", "text_encoder": "model.safetensors"}
+RECORD = "training.json"
+
+
+def is_pocket(base_model: str) -> bool:
+    """Whether a base model is ours, by the card in its folder."""
+    return Path(base_model) == WEIGHTS or (Path(base_model) / "pocket.json").is_file()
+
+
+def open_base_model(
+    source: str, revision: str | None, device: torch.device, dtype: torch.dtype = torch.float32
+) -> BaseModel:
+    """Load a base model; raise BadWeights when it cannot be read or nobody knows its family."""
+    try:
+        return load_base_model(source, revision=revision, device=device, dtype=dtype)
+    except (OSError, ValueError, UnknownFamily, SafetensorError) as error:
+        raise BadWeights(f"cannot open the base model {source}: {error}") from error
+
+
+def hash_base_model(source: str, revision: str | None) -> str:
+    """SHA-256 over a folder's weights and configs, by name; a hub repository is told by its revision."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return f"{source}@{revision or 'main'}"
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json")):
+        digest.update(path.relative_to(folder).as_posix().encode())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def save_lora(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
+    """Write the LoRA layers of `parts` (see FULL_FILES) as `pipe.load_lora_weights` reads them, float16."""
+    given: dict[str, Any] = {}
+    for name in parts:
+        part = getattr(base, name)
+        layers = {key: t.to(torch.float16) for key, t in get_peft_model_state_dict(part).items()}
+        given[f"{name}_lora_layers"] = convert_state_dict_to_diffusers(layers)  # type: ignore[no-untyped-call]
+        given[f"{name}_lora_adapter_metadata"] = part.peft_config["default"].to_dict()
+    StableDiffusionPipeline.save_lora_weights(folder, **given)
+
+
+def save_full(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
+    """Write whole `parts` as float16, one folder each, with the config that from_pretrained wants."""
+    for name in parts:
+        part = getattr(base, name)
+        (folder / name).mkdir()
+        tensors = {k: t.detach().to("cpu", torch.float16).contiguous() for k, t in part.state_dict().items()}
+        save_file(tensors, folder / name / FULL_FILES[name], metadata={"format": "pt"})
+        config = getattr(part, "config")  # noqa: B009  # diffusers and transformers share no type
+        (folder / name / "config.json").write_text(config.to_json_string())
+
+
+def load_subject(base: BaseModel, folder: Path) -> dict[str, Any]:
+    """Put a subject's weights (LoRA or full) into `base`; return the record of its training.
+
+    Raises BadWeights when they are missing, broken, or made for another base model.
+    """
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text())
+        if (folder / LORA_FILE).is_file():
+            base.pipe().load_lora_weights(folder, weight_name=LORA_FILE)
+        else:
+            _load_full(base, folder)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise BadWeights(f"the subject's weights do not load into {base.source}: {error}") from error
+    return record
+
+
+def _load_full(base: BaseModel, folder: Path) -> None:
+    """Strict: a weight too many or too few raises RuntimeError, no file at all FileNotFoundError."""
+    if not (folder / "unet").is_dir():
+        raise FileNotFoundError(f"neither {LORA_FILE} nor unet/ in {folder}")
+    for name, file in FULL_FILES.items():
+        if (folder / name).is_dir():
+            getattr(base, name).load_state_dict(load_file(folder / name / file))
