@@ -21,7 +21,7 @@ from photogen_tasks.config import Settings, child_environment, settings
 from photogen_tasks.errors import UsageError
 from photogen_tasks.processes import Part, Processes
 
-READY_SECONDS = 60.0  # cold imports on a slow disk
+READY_SECONDS = 180.0  # cold imports on a slow disk, with other work on the cores
 DRAIN_SECONDS = 8.0  # on one machine the next start goes on from the checkpoint; nobody waits a minute
 
 Tell = Callable[[str, str], None]

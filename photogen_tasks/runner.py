@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from photogen_tasks import claims, manifests, outcomes
 from photogen_tasks.celery import app
+from photogen_tasks.checkpoints import Checkpoints
 from photogen_tasks.claims import Claim, Ref
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
@@ -41,11 +42,15 @@ class Report(Protocol):
 
 @dataclass(frozen=True)
 class OpenStage:
-    """What a stage's work gets: folders to read and to fill, plain params, and on_step."""
+    """What a stage's work gets: folders to read and to fill, plain params, and on_step.
+
+    `shared` outlives the run and is every customer's: nothing of one person may lie there.
+    """
 
     inputs: Path
     outputs: Path
     checkpoints: Path
+    shared: Path
     params: dict[str, Any]
     report: Report
 
@@ -89,15 +94,29 @@ def _attempt(claim: Claim, work: Work) -> bool:
     try:
         with _folder(claim) as folder, Heartbeat(claim) as heartbeat:
             job = _job(claim.job_id)
-            opened = _open(job, claim.stage, folder, heartbeat)
+            checkpoints = Checkpoints(storage(), job.tenant_id, claim, folder / "checkpoints")
+            opened = _open(job, claim.stage, folder, _reporting(heartbeat, checkpoints))
+            checkpoints.restore()
             work(opened)
             heartbeat.check()
-            return _keep(job, claim, opened.outputs)
+            kept = _keep(job, claim, opened.outputs)
+            checkpoints.drop()
+            return kept
     except Stopped as stopped:
         _stop(claim, stopped.why)
     except Exception as error:  # the edge: whatever it was, the row must say so
         _write_down(claim, _classify(error))
     return False
+
+
+def _reporting(heartbeat: Heartbeat, checkpoints: Checkpoints) -> Report:
+    """on_step: keep a new checkpoint first, so that an order to stop costs no train step that was saved."""
+
+    def report(progress: float, line: str) -> None:
+        checkpoints.keep()
+        heartbeat.report(progress, line)
+
+    return report
 
 
 @contextmanager
@@ -120,17 +139,18 @@ def _job(job_id: str) -> Job:
         return job
 
 
-def _open(job: Job, stage: Stage, folder: Path, heartbeat: Heartbeat) -> OpenStage:
+def _open(job: Job, stage: Stage, folder: Path, report: Report) -> OpenStage:
     opened = OpenStage(
         inputs=folder / "inputs",
         outputs=folder / "outputs",
         checkpoints=folder / "checkpoints",
+        shared=settings().data_dir.absolute() / "cache",
         params=_params(job),
-        report=heartbeat.report,
+        report=report,
     )
-    for path in (opened.inputs, opened.outputs, opened.checkpoints):
-        path.mkdir()
-    heartbeat.report(0.0, "fetching")
+    for path in (opened.inputs, opened.outputs, opened.checkpoints, opened.shared):
+        path.mkdir(parents=True, exist_ok=True)
+    report(0.0, "fetching")
     if stage.spec.photos:
         _fetch_photos(job.id, opened.inputs / "photos")
     for read in stage.spec.reads:

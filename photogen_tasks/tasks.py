@@ -31,7 +31,14 @@ def train(stage: OpenStage) -> None:
     from gpu_worker.train import TrainConfig, train_dreambooth
 
     config = TrainConfig.from_params(stage.params)
-    train_dreambooth(stage.inputs, stage.outputs, config, on_step=stage.report, checkpoints=stage.checkpoints)
+    train_dreambooth(
+        stage.inputs,
+        stage.outputs,
+        config,
+        on_step=stage.report,
+        checkpoints=stage.checkpoints,
+        shared=stage.shared,
+    )
 
 
 @stage_task(Stage.GENERATE)
