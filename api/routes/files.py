@@ -69,7 +69,7 @@ async def receive_file(
     request: Request, key: str, expires: Expires, signature: Signature, filename: LinkName = ""
 ) -> Response:
     """One photo, as a form with the part `file`, to a link that `POST /v1/uploads` gave."""
-    path = _open_link("POST", key, filename, expires, signature)
+    _open_link("POST", key, filename, expires, signature)
     # Read only now: without a signature not one byte is taken in.
     async with request.form(max_files=1, max_fields=20) as form:
         part = form.get("file")
@@ -78,7 +78,7 @@ async def receive_file(
         if part.size > settings().max_upload_bytes:
             raise UsageError("photo_too_large", _too_large(), status=413)
         await run_in_threadpool(_keep, part.file, key)
-    return Response(status_code=204, headers={"ETag": f'"{path.name}"'})
+    return Response(status_code=204)
 
 
 def _too_large() -> str:
@@ -96,7 +96,7 @@ def _open_link(verb: str, key: str, filename: str, expires: int, signature: str)
 
 
 def _keep(file: BinaryIO, key: str) -> None:
-    with tempfile.NamedTemporaryFile(prefix="photogen-upload-", dir=settings().work_dir) as copy:
+    with tempfile.NamedTemporaryFile(prefix="photogen-upload-") as copy:
         shutil.copyfileobj(file, copy)
         copy.flush()
         storage().put_file(key, Path(copy.name), DOWNLOAD)
