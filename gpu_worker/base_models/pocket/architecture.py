@@ -69,7 +69,7 @@ def new_vae() -> Any:
         latent_channels=LATENT_CHANNELS,
         block_out_channels=(16, 48, 96),
         layers_per_block=1,
-        norm_num_groups=16,
+        norm_num_groups=4,  # four channels to a group at least: alone, a channel loses its brightness
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
         scaling_factor=1.0,

@@ -17,7 +17,6 @@ from torch import nn
 
 WARMUP_STEPS = 100
 FINAL_RATE = 0.02  # share of the learning rate that is left at the end of the cosine
-CHECKPOINT_SECONDS = 180.0  # a crash costs three minutes at most
 LOG_STEPS = 20
 
 
@@ -27,6 +26,7 @@ class Budget:
 
     seconds: float = math.inf
     steps: int = 2**62
+    checkpoint_seconds: float = 180.0  # a crash costs three minutes at most
 
     def progress(self, step: int, seconds: float) -> float:
         """Share of the budget used, 0..1."""
@@ -130,7 +130,7 @@ def run(
         if training.step % LOG_STEPS == 0:
             _log(training, recent, progress)
             recent = []
-        if now - kept > CHECKPOINT_SECONDS:
+        if now - kept > budget.checkpoint_seconds:
             training.save()
             kept = now
         for seconds in [s for s, at in due.items() if now > at]:

@@ -29,7 +29,7 @@ INFERENCE_STEPS = 25
 
 
 class Latents:
-    """The drawings' latents, float32 (N, 4, 16, 16), computed once; each drawing mirrored or not, by chance."""
+    """The drawings' latents, float32 (N, 4, 16, 16), computed once; each mirrored or not, by chance."""
 
     def __init__(self, drawings: Drawings, vae: Any, seed: int) -> None:
         self.drawings, self.vae = drawings, vae

@@ -17,12 +17,12 @@ from gpu_worker.base_models.pocket.loop import Budget, Training, run
 from gpu_worker.base_models.pocket.pictures import save_sheet
 
 BATCH = 8  # small: few images per second, so many small steps teach more than few big ones
-LEARNING_RATE = 1.5e-3
+LEARNING_RATE = 1e-3
 EMA_DECAY = 0.99
 EDGE_WEIGHT = 1.0  # eyes and mouth are edges; plain L1 blurs them
 KL_WEIGHT = 1e-3  # per latent number; enough to keep latents smooth for the unet
 REFRESH_SECONDS = 60.0
-SHEET_SECONDS = 240.0
+SHEET_SECONDS = 180.0
 
 
 def train_vae(drawings: Drawings, folder: Path, budget: Budget, seed: int = 0, resume: bool = True) -> Any:
