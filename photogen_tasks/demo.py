@@ -158,8 +158,8 @@ def _compare(folder: Path, customer: Path, attributes: dict[str, Any]) -> dict[s
     (folder / "nothing").mkdir()
     _python("gpu_worker", "generate", str(folder / "nothing"), str(folder / "base"), *flags)
     wanted = str(customer / "attributes.json")
-    subject = json.loads(_python("gpu_worker.score", str(folder / "images"), wanted))
-    base = json.loads(_python("gpu_worker.score", str(folder / "base"), wanted))
+    subject = json.loads(_python("gpu_worker.subject_match", str(folder / "images"), wanted))
+    base = json.loads(_python("gpu_worker.subject_match", str(folder / "base"), wanted))
     sheet = str(folder / "contact-sheet.jpg")
     _python("gpu_worker.contact_sheet", sheet, str(customer), str(folder / "images"), str(folder / "base"))
     return {"subject_match": subject["subject_match"], "base_match": base["subject_match"]}

@@ -1,4 +1,4 @@
-"""Real servers for tests, each started once and on a free loopback port: Redis, PostgreSQL, S3. Missing ones fail CI."""
+"""Real servers for tests, started once on free loopback ports: Redis, PostgreSQL, S3. Missing ones fail CI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -60,14 +60,10 @@ def running(
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
 

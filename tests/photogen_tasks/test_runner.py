@@ -1,0 +1,137 @@
+"""Every stage run ends in a row: done, refused, failed by whom, stopped. Real storage, real rows, work of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from celery.exceptions import Ignore
+from sqlalchemy import select, update
+
+from gpu_worker.errors import BadPhotos, BadWeights, OutOfMemory
+from photogen_tasks import db, jobs, runner
+from photogen_tasks.config import settings
+from photogen_tasks.models import Job, Photo, StageRun
+from photogen_tasks.runner import OpenStage
+from photogen_tasks.stages import Stage, Status
+from photogen_tasks.storage import storage
+from tests.photogen_tasks.conftest import make_customer
+from tests.photogen_tasks.test_claims import job_row
+
+
+@pytest.fixture
+def job_id(sqlite: str, tmp_path: Path) -> str:
+    customer = make_customer("customer")
+    job_id = customer.job()
+    (tmp_path / "photo").write_bytes(b"a photo")
+    with db.read_scope() as session:
+        key = session.scalars(select(Photo.key).where(Photo.job_id == job_id)).one()
+    storage().put_file(key, tmp_path / "photo", "image/jpeg")
+    return job_id
+
+
+def preprocess(job_id: str, work: Callable[[OpenStage], None], epoch: int = 1) -> object:
+    return runner.run(Stage.PREPROCESS, work, {"job": job_id, "epoch": epoch})
+
+
+def good(stage: OpenStage) -> None:
+    assert [path.read_bytes() for path in (stage.inputs / "photos").iterdir()] == [b"a photo"]
+    stage.report(0.5, "half")
+    (stage.outputs / "report.json").write_text('{"photos": [{"verdict": "good"}]}')
+
+
+def failing(error: Exception) -> Callable[[OpenStage], None]:
+    def work(_: OpenStage) -> None:
+        raise error
+
+    return work
+
+
+def last_run(job_id: str) -> StageRun:
+    with db.read_scope() as session:
+        return session.scalars(select(StageRun).where(StageRun.job_id == job_id).order_by(StageRun.attempt)).all()[-1]
+
+
+def test_work_is_fetched_done_kept_and_written_down(job_id: str) -> None:
+    ref = {"job": job_id, "epoch": 1}
+    assert preprocess(job_id, good) == ref
+    row = job_row(job_id).stages[0]
+    assert row.status == Status.SUCCEEDED
+    assert row.manifest_key is not None
+    assert storage().size(row.manifest_key)
+    with db.read_scope() as session:
+        assert session.scalars(select(Photo.verdict).where(Photo.job_id == job_id)).one() == {"verdict": "good"}
+
+
+def test_what_is_done_already_lets_the_chain_go_on_without_work(job_id: str) -> None:
+    preprocess(job_id, good)
+    assert preprocess(job_id, failing(AssertionError("worked twice"))) == {"job": job_id, "epoch": 1}
+
+
+def test_a_stale_message_ends_quietly(job_id: str) -> None:
+    with pytest.raises(Ignore):
+        preprocess(job_id, good, epoch=7)
+
+
+def test_a_customers_error_ends_the_job_with_its_sentence(job_id: str) -> None:
+    with pytest.raises(Ignore):
+        preprocess(job_id, failing(BadPhotos("no_face", "We found no face in photo 1.")))
+    job = job_row(job_id)
+    assert (job.status, job.error_class, job.error_code) == (Status.FAILED, "UsageError", "no_face")
+    assert job.error == "We found no face in photo 1."
+    assert last_run(job_id).error == "We found no face in photo 1."
+
+
+@pytest.mark.parametrize("error", [OutOfMemory("cuda"), MemoryError()])
+def test_out_of_memory_is_tried_again_up_to_the_cap(job_id: str, error: Exception) -> None:
+    for attempt in range(settings().max_failures):
+        with db.session_scope() as session:
+            session.execute(update(Job).values(epoch=attempt + 1))
+            for row in session.get_one(Job, job_id).stages:
+                row.not_before = 0
+        with pytest.raises(Ignore):
+            preprocess(job_id, failing(error), epoch=attempt + 1)
+    assert (job_row(job_id).status, job_row(job_id).error_code) == (Status.FAILED, "attempts_used_up")
+
+
+def test_what_is_ours_keeps_its_traceback(job_id: str) -> None:
+    with pytest.raises(Ignore):
+        preprocess(job_id, failing(BadWeights("cannot be read")))
+    job = job_row(job_id)
+    assert (job.error_class, job.error_code) == ("FatalError", "BadWeights")
+    assert "Traceback" in (last_run(job_id).error or "")
+
+
+def test_a_cancelled_job_stops_at_the_next_step(job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOGEN_HEARTBEAT_SECONDS", "0.05")
+    settings.cache_clear()
+
+    def work(stage: OpenStage) -> None:
+        with db.session_scope() as session:
+            jobs.cancel(session, session.get_one(Job, job_id))
+        while True:
+            stage.report(0.5, "still working")
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, work)
+    assert job_row(job_id).status == Status.CANCELLED
+    assert last_run(job_id).outcome == "cancelled"
+
+
+def test_a_photo_that_never_came_is_the_customers_to_send(job_id: str) -> None:
+    storage().delete_prefix("photos/")
+    with pytest.raises(Ignore):
+        preprocess(job_id, good)
+    assert job_row(job_id).error_code == "photo_missing"
+
+
+def test_nothing_of_a_customer_stays_on_the_worker(job_id: str) -> None:
+    seen: list[Path] = []
+
+    def work(stage: OpenStage) -> None:
+        seen.append(stage.inputs)
+        good(stage)
+
+    preprocess(job_id, work)
+    assert not seen[0].exists()
