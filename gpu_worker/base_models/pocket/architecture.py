@@ -114,7 +114,7 @@ def main() -> None:
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--seed", type=int, default=0)
     given = arguments.parse_args()
-    print(build(given.seed, given.folder))
+    build(given.seed, given.folder)
 
 
 if __name__ == "__main__":

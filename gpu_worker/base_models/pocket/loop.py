@@ -4,6 +4,7 @@ What is learnt stands in train_vae, train_unet and train_scorer; no model and no
 """
 
 import json
+import logging
 import math
 import os
 import time
@@ -14,6 +15,8 @@ from typing import Any
 
 import torch
 from torch import nn
+
+log = logging.getLogger(__name__)
 
 WARMUP_STEPS = 100
 FINAL_RATE = 0.02  # share of the learning rate that is left at the end of the cosine
@@ -157,8 +160,6 @@ def _train_step(training: Training, progress: float, loss_of_batch: Callable[[],
 def _log(training: Training, recent: list[float], progress: float) -> None:
     loss = sum(recent) / max(1, len(recent))
     training.losses.append((training.step, round(loss, 5)))
-    print(
-        f"{training.name} step={training.step} seconds={training.seconds:.0f} "
-        f"progress={progress:.3f} loss={loss:.4f}",
-        flush=True,
+    log.info(
+        f"{training.name} step={training.step} seconds={training.seconds:.0f} progress={progress:.3f} loss={loss:.4f}",
     )

@@ -6,26 +6,30 @@ Trains nothing; it gathers what the trainings left.
 import argparse
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline
 
 from gpu_worker.base_models.pocket.pictures import save_loss_curve, save_sheet
 from gpu_worker.base_models.pocket.prompts import TEST_PROMPTS
 from gpu_worker.base_models.pocket.train_unet import SHEET_SEEDS, draw_prompts
 
+log = logging.getLogger(__name__)
+
 LICENCE = "Apache-2.0"
-TRAININGS = ("vae", "unet", "scorer")
+TRAININGS = ("vae", "unet", "decoder", "scorer")
 
 
 def package(trained: Path, weights: Path, drawings: int) -> dict[str, Any]:
     """Write `weights` from the folder the trainings wrote into; returns what pocket.json says."""
     shutil.rmtree(weights, ignore_errors=True)
-    pipe: Any = StableDiffusionPipeline.from_pretrained(trained / "pipe", safety_checker=None)
+    vae: Any = AutoencoderKL.from_pretrained(trained / "vae-sharp")
+    pipe: Any = StableDiffusionPipeline.from_pretrained(trained / "pipe", vae=vae, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(torch.float16).save_pretrained(weights, safe_serialization=True)
     shutil.copytree(trained / "scorer", weights / "scorer")
@@ -45,9 +49,7 @@ def hashes(weights: Path) -> dict[str, str]:
     return {str(f.relative_to(weights)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-def _facts(
-    weights: Path, trained: Path, curves: Mapping[str, list[list[float]]], drawings: int
-) -> dict[str, Any]:
+def _facts(weights: Path, trained: Path, curves: Mapping[str, list[list[float]]], drawings: int) -> dict[str, Any]:
     scorer = json.loads((weights / "scorer" / "scorer.json").read_text())
     times = {name: _seconds(trained / f"{name}.checkpoint.pt") for name in TRAININGS}
     return {
@@ -93,8 +95,9 @@ def main() -> None:
     arguments.add_argument("weights", type=Path)
     arguments.add_argument("--drawings", type=int, required=True)
     given = arguments.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(2)
-    print(json.dumps(package(given.trained, given.weights, given.drawings), indent=1))
+    log.info(json.dumps(package(given.trained, given.weights, given.drawings), indent=1))
 
 
 if __name__ == "__main__":

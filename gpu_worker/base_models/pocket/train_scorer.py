@@ -5,6 +5,7 @@ it judges generated images by their content and not by their polish. People held
 """
 
 import argparse
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from gpu_worker.base_models.pocket.drawings import Drawings, held_out, to_networ
 from gpu_worker.base_models.pocket.loop import Budget, Training, run
 from gpu_worker.base_models.pocket.people import vocabulary
 from gpu_worker.score import SIDE, AttributeNetwork, AttributeScorer, visible
+
+log = logging.getLogger(__name__)
 
 BATCH = 64
 LEARNING_RATE = 2e-3
@@ -95,9 +98,7 @@ def disturb(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     return (images + noise * chance(0, 0.06)).clamp(-1, 1)
 
 
-def accuracies(
-    scorer: AttributeScorer, images: torch.Tensor, labels: dict[str, torch.Tensor]
-) -> dict[str, float]:
+def accuracies(scorer: AttributeScorer, images: torch.Tensor, labels: dict[str, torch.Tensor]) -> dict[str, float]:
     """Share of right answers per attribute, 0..1, over pictures that show it."""
     shares = scorer.probabilities(images.permute(0, 2, 3, 1).numpy())
     right: dict[str, float] = {}
@@ -121,11 +122,12 @@ def main() -> None:
     arguments.add_argument("--minutes", type=float, default=6.0)
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
     vae: Any = AutoencoderKL.from_pretrained(given.vae)
     drawings = Drawings(given.drawings, SIDE)
     scorer, right = train_scorer(drawings, vae, given.out, Budget(seconds=60 * given.minutes))
-    print(right)
+    log.info(right)
     scorer.save(given.out / "scorer", {"accuracy_on_unseen_people": right, "drawings": len(drawings.rows)})
 
 

@@ -4,6 +4,7 @@ Reads drawings and the trained vae/; writes a whole pipe. The VAE stays as it is
 """
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from gpu_worker.base_models.pocket.loop import Budget, Training, run
 from gpu_worker.base_models.pocket.pictures import save_sheet
 from gpu_worker.base_models.pocket.prompts import TEST_PROMPTS, training_caption
 from gpu_worker.base_models.stable_diffusion import StableDiffusion, of_pipe
+
+log = logging.getLogger(__name__)
 
 BATCH = 32
 LEARNING_RATE = 6e-4
@@ -41,7 +44,7 @@ class Latents:
         new = self.drawings.refresh()
         if new:
             self.latents = torch.cat([self.latents, self._encode(self.drawings.images[-new:])])
-            print(f"unet drawings={len(self.latents)}", flush=True)
+            log.info(f"unet drawings={len(self.latents)}")
 
     def batch(self, generator: torch.Generator) -> tuple[torch.Tensor, list[str]]:
         """BATCH random latents with a caption each."""
@@ -57,9 +60,7 @@ class Latents:
         return torch.cat([self.vae.encode(part).latent_dist.mean for part in parts])
 
 
-def train_unet(
-    drawings: Drawings, vae: Any, folder: Path, budget: Budget, seed: int = 0, resume: bool = True
-) -> Any:
+def train_unet(drawings: Drawings, vae: Any, folder: Path, budget: Budget, seed: int = 0, resume: bool = True) -> Any:
     """Train within `budget`; returns the pipe with averaged weights, also saved in folder/pipe (float32)."""
     latents = Latents(drawings, vae, seed)
     model = _model(vae, seed)
@@ -120,6 +121,7 @@ def main() -> None:
     arguments.add_argument("--minutes", type=float, default=60.0)
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
     vae: Any = AutoencoderKL.from_pretrained(given.vae)
     train_unet(Drawings(given.drawings, RESOLUTION), vae, given.out, Budget(seconds=60 * given.minutes))

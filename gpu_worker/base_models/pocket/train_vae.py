@@ -5,6 +5,7 @@ bottleneck, so that latents have mean 0 and spread 1 per channel and `scaling_fa
 """
 
 import argparse
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from gpu_worker.base_models.pocket.architecture import RESOLUTION, new_vae
 from gpu_worker.base_models.pocket.drawings import Drawings, to_network, to_pixels
 from gpu_worker.base_models.pocket.loop import Budget, Training, run
 from gpu_worker.base_models.pocket.pictures import save_sheet
+
+log = logging.getLogger(__name__)
 
 BATCH = 8  # small: few images per second, so many small steps teach more than few big ones
 LEARNING_RATE = 1e-3
@@ -34,12 +37,12 @@ def train_vae(drawings: Drawings, folder: Path, budget: Budget, seed: int = 0, r
         training.resume()
 
     def sheet() -> None:
-        _sheet(training, drawings, folder / "vae-sheet.png")
+        save_round_trip(training.averaged(new_vae()), drawings, folder / "vae-sheet.png")
 
     run(
         training,
         budget,
-        lambda: _loss(vae, _batch(drawings.images, training.generator), training.generator),
+        lambda: _loss(vae, batch_of(drawings.images, training.generator), training.generator),
         every={REFRESH_SECONDS: drawings.refresh, SHEET_SECONDS: sheet},
     )
     sheet()
@@ -49,7 +52,7 @@ def train_vae(drawings: Drawings, folder: Path, budget: Budget, seed: int = 0, r
     return best
 
 
-def _batch(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def batch_of(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Random drawings, half of them mirrored, some shifted by a few pixels and rescaled in brightness."""
     chosen = images[torch.randint(0, len(images), (BATCH,), generator=generator)]
     batch = to_network(chosen)
@@ -64,12 +67,12 @@ def _loss(vae: Any, images: torch.Tensor, generator: torch.Generator) -> torch.T
     posterior = vae.encode(images).latent_dist
     drawn = vae.decode(posterior.sample(generator)).sample
     kl = posterior.kl().mean() / posterior.mean[0].numel()
-    error = functional.l1_loss(drawn, images) + EDGE_WEIGHT * _edge_loss(drawn, images)
+    error = functional.l1_loss(drawn, images) + EDGE_WEIGHT * edge_loss(drawn, images)
     loss: torch.Tensor = error + KL_WEIGHT * kl
     return loss
 
 
-def _edge_loss(drawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
+def edge_loss(drawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
     """L1 of the differences between neighbours, across and down."""
     error = drawn - images
     across = (error[..., :, 1:] - error[..., :, :-1]).abs().mean()
@@ -93,13 +96,13 @@ def normalise_latents(vae: Any, images: torch.Tensor) -> None:
 
 
 @torch.no_grad()
-def _sheet(training: Training, drawings: Drawings, file: Path) -> None:
-    vae: Any = training.averaged(new_vae())
+def save_round_trip(vae: Any, drawings: Drawings, file: Path) -> None:
+    """Write twelve drawings and, below, what is left of them after `vae`; prints the mean error."""
     some = drawings.images[:: max(1, len(drawings.images) // 12)][:12]
     latents = vae.encode(to_network(some)).latent_dist.mean
     again = to_pixels(vae.decode(latents).sample)
     error = (again.float() - some.float()).abs().mean()
-    print(f"vae step={training.step} drawings={len(drawings.images)} error={error:.2f}/255", flush=True)
+    log.info(f"{file.stem} drawings={len(drawings.images)} error={error:.2f}/255")
     save_sheet(torch.cat([some, again]), columns=12, file=file)
 
 
@@ -111,6 +114,7 @@ def main() -> None:
     arguments.add_argument("--minutes", type=float, default=16.0)
     arguments.add_argument("--threads", type=int, default=2)
     given = arguments.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(given.threads)
     train_vae(Drawings(given.drawings, RESOLUTION), given.out, Budget(seconds=60 * given.minutes))
 
