@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 
 from api.main import create_app
-from tests.conftest import forget
+from tests.conftest import await_true, forget
 
 
 @pytest.fixture
@@ -22,17 +24,14 @@ def test_alive_needs_nothing(data_dir: object, visitor: TestClient, monkeypatch:
 
 
 def test_ready_with_all_parts(database: str, objects: object, broker: str, visitor: TestClient) -> None:
-    answer = visitor.get("/readyz")
+    answer = awaited(visitor, "ready")
     assert answer.status_code == 200
-    assert answer.json() == {
-        "status": "ready",
-        "checks": {"database": "ok", "storage": "ok", "broker": "ok"},
-    }
+    assert answer.json()["checks"] == {"database": "ok", "storage": "ok", "broker": "ok"}
 
 
 def test_without_a_broker_jobs_are_still_accepted(sqlite: str, no_broker: None, visitor: TestClient) -> None:
-    answer = visitor.get("/readyz")
-    assert (answer.status_code, answer.json()["status"]) == (200, "degraded")
+    answer = awaited(visitor, "degraded")
+    assert answer.status_code == 200
     assert answer.json()["checks"]["broker"] == "unreachable"
 
 
@@ -51,9 +50,17 @@ def test_without_storage_nothing_is_ready(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     forget()
     answer = visitor.get("/readyz")
-    assert answer.status_code == 503
-    assert answer.json()["checks"] | {"broker": ""} == {
-        "database": "ok",
-        "storage": "unreachable",
-        "broker": "",
-    }
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert answer.json()["checks"]["storage"] == "unreachable"
+
+
+def awaited(visitor: TestClient, status: str) -> Any:
+    """The answer once this status has come: on a busy machine a part may answer too late at first."""
+    answers: list[Any] = []
+
+    def says_so() -> bool:
+        answers.append(visitor.get("/readyz"))
+        return bool(answers[-1].json()["status"] == status)
+
+    await_true(says_so, status, 60)
+    return answers[-1]
