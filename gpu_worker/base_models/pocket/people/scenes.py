@@ -113,14 +113,17 @@ def _forest(size: int, rng: RNG) -> Picture:
             x, wide = rng.random(), 0.03 * far
             trunk = tuple(c * (1.25 - 0.4 * far) for c in _colour(96, 66, 42))
             _box(picture, x, 0, x + wide, rng.uniform(0.75, 0.95), trunk)  # type: ignore[arg-type]
-    _mix(picture, _colour(28, 84, 30), (_clouds(size, rng, 9) - 0.55) * 4 * np.linspace(1.2, 0.3, size)[:, None])
-    _mix(picture, _colour(60, 100, 36), np.clip((np.linspace(0, 1, size) - 0.8) * 8, 0, 0.8)[:, None] + 0 * picture[..., 0])
+    down = np.linspace(0, 1, size, dtype=np.float32)[:, None]
+    _mix(picture, _colour(28, 84, 30), (_clouds(size, rng, 9) - 0.55) * 4 * (1.2 - 0.9 * down))
+    _mix(picture, _colour(60, 100, 36), np.clip((down - 0.8) * 8, 0, 0.8))
     return picture
 
 
 def _snow(size: int, rng: RNG) -> Picture:
     horizon = rng.uniform(0.5, 0.62)
-    picture = _gradient(size, (0, _colour(176, 202, 228)), (horizon, _colour(226, 234, 242)), (1, _colour(246, 249, 253)))
+    picture = _gradient(
+        size, (0, _colour(176, 202, 228)), (horizon, _colour(226, 234, 242)), (1, _colour(246, 249, 253))
+    )
     peaks = [(x, rng.uniform(0.12, 0.42) if i % 2 else horizon) for i, x in enumerate(np.linspace(-0.1, 1.1, 8))]
     _shape(picture, [(-0.1, horizon), *peaks, (1.1, horizon)], _colour(150, 172, 200))
     for x, y in peaks[1::2]:
@@ -131,7 +134,11 @@ def _snow(size: int, rng: RNG) -> Picture:
         for part in range(3):
             y, wide = foot - tall * part / 3, tall * (0.38 - 0.09 * part)
             _shape(picture, [(x - wide, y), (x, y - tall * 0.5), (x + wide, y)], _colour(48, 84, 74))
-            _shape(picture, [(x - wide * 0.5, y - tall * 0.25), (x, y - tall * 0.5), (x + wide * 0.5, y - tall * 0.25)], (1, 1, 1))
+            _shape(
+                picture,
+                [(x - wide * 0.5, y - tall * 0.25), (x, y - tall * 0.5), (x + wide * 0.5, y - tall * 0.25)],
+                (1, 1, 1),
+            )
     for _ in range(90):
         _disc(picture, rng.random(), rng.random(), rng.uniform(0.003, 0.01), (1, 1, 1))
     return picture

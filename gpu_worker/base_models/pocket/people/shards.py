@@ -46,8 +46,8 @@ def write(plan: Plan, workers: int, report: Callable[[int, int], None] = lambda 
     plan.out.mkdir(parents=True, exist_ok=True)
     missing = [number for number in plan.numbers() if not plan.path(number).is_file()]
     total = len(plan.numbers())
-    for name in ONE_THREAD:  # read by the libraries when a child starts
-        os.environ.setdefault(name, "1")
+    for name in ONE_THREAD:
+        os.environ.setdefault(name, "1")  # noqa: TID251  # written, not read: libraries take it when a child starts
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         waiting = [pool.submit(write_shard, plan, number) for number in missing]
         for done, future in enumerate(as_completed(waiting), start=1):

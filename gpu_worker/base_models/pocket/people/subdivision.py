@@ -25,7 +25,9 @@ def catmull_clark(quads: Ints, count: int) -> tuple[sparse.csr_matrix, Ints]:
     return matrix, _finer_quads(quads, edge_of_corner, count)
 
 
-def _rows(row: NDArray[np.int64], column: Ints, value: NDArray[np.float64], shape: tuple[int, int]) -> sparse.csr_matrix:
+def _rows(
+    row: NDArray[np.int64], column: Ints, value: NDArray[np.float64], shape: tuple[int, int]
+) -> sparse.csr_matrix:
     return sparse.csr_matrix((value, (row, column)), shape=shape)
 
 
@@ -76,7 +78,5 @@ def _vertex_points(
 def _finer_quads(quads: Ints, edge_of_corner: Ints, count: int) -> Ints:
     faces = np.arange(len(quads)) + count
     edge = edge_of_corner + count + len(quads)
-    corners = [
-        np.stack([quads[:, k], edge[:, k], faces, edge[:, (k + 3) % 4]], axis=1) for k in range(4)
-    ]
+    corners = [np.stack([quads[:, k], edge[:, k], faces, edge[:, (k + 3) % 4]], axis=1) for k in range(4)]
     return np.concatenate(corners).astype(np.int32)
