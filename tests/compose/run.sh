@@ -120,7 +120,7 @@ job=$("$PYTHON" tests/compose/drive.py "$PUBLIC_URL" "$key" "$scratch/images" | 
 
 say "looking around"
 check "the exporter sees database, broker and workers" compose exec -T exporter \
-    python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:9808/health', timeout=4)"
+    python docker/answers.py http://127.0.0.1:9808/health
 await "Prometheus's next scrape" metric 'sum(photogen_jobs_total%7Boutcome=%22succeeded%22%7D)' '"1"]'
 check "three workers are counted" metric 'sum(photogen_workers)' '"3"]'
 check "five stage runs are counted" metric 'sum(photogen_stage_duration_seconds_count)' '"5"]'

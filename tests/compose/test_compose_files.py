@@ -123,6 +123,8 @@ def test_ports_are_those_that_the_code_listens_on() -> None:
 def test_healthchecks_ask_what_is_answered() -> None:
     tests = [service["healthcheck"].get("test", []) for service in OURS.values()]
     asked = {url.split("/", 3)[3] for text in texts(tests) for url in re.findall(r"http://127[^'\"]+", text)}
+    asked_by = {test[2] for test in tests if test[:2] == ["CMD", "python"]}
+    assert all((ROOT / script).is_file() for script in asked_by)
     routes = {str(path).lstrip("/") for path in create_app().openapi()["paths"]}
     assert asked == {"healthz", "health", "healthcheck"}  # API, exporter, Flower
     assert "healthz" in routes
