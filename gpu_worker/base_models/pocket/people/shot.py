@@ -68,4 +68,4 @@ class Shot:
 
     def change(self, **values: object) -> "Shot":
         """The same shot with other values."""
-        return replace(self, **values)  # type: ignore[arg-type]
+        return replace(self, **values)  # type: ignore[arg-type]  # the fields' own types hold

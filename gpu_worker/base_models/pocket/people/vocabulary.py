@@ -66,33 +66,37 @@ SCENES: dict[str, str] = {  # name -> how the caption says it
 def caption(attributes: Mapping[str, str], drop: frozenset[str] = frozenset()) -> str:
     """Say what is seen, in one fixed order; `drop` names facets of FACETS, or "class_noun" for "person"."""
     noun = "person" if "class_noun" in drop else attributes["class_noun"]
-    parts = [phrase for facet, phrase in _phrases(attributes) if facet not in drop and phrase]
-    looks = [phrase for phrase in parts if not phrase.startswith("\0")]
-    text = f"a photo of a {noun}"
-    if looks:
-        text += f" with {', '.join(looks)}"
-    for phrase in (phrase[1:] for phrase in parts if phrase.startswith("\0")):
-        text += f", {phrase}"
-    return text
+    looks = [phrase for facet, phrase in _looks(attributes) if phrase and facet not in drop]
+    around = [phrase for facet, phrase in _around(attributes) if phrase and facet not in drop]
+    first = f"a photo of a {noun}" + (f" with {', '.join(looks)}" if looks else "")
+    return ", ".join([first, *around])
 
 
-def _phrases(seen: Mapping[str, str]) -> list[tuple[str, str]]:
-    """(facet, words); words that start with a zero byte stand by themselves, the others follow "with"."""
-    garment = seen["garment"].replace("striped", f"striped {seen['garment_colour']}")
-    if garment == seen["garment"]:
-        garment = f"{seen['garment_colour']} {garment}"
-    article = "an" if garment[0] in "aeiou" else "a"
-    mood = {"neutral": "", "smiling": "\0smiling"}.get(seen["mood"], f"\0looking {seen['mood']}")
+def _looks(seen: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(facet, words that follow "with")."""
     return [
         ("hair", _hair(seen["hair_style"], seen["hair_colour"])),
         ("skin", f"{seen['skin']} skin"),
         ("beard", _beard(seen["beard"], seen["hair_colour"])),
         ("freckles", "freckles" if seen["freckles"] == "yes" else ""),
         ("glasses", "" if seen["glasses"] == "none" else seen["glasses"]),
-        ("mood", mood),
-        ("garment", f"\0wearing {article} {garment}"),
-        ("scene", f"\0{SCENES[seen['scene']]}"),
     ]
+
+
+def _around(seen: Mapping[str, str]) -> list[tuple[str, str]]:
+    """(facet, words that stand by themselves)."""
+    mood = {"neutral": "", "smiling": "smiling"}.get(seen["mood"], f"looking {seen['mood']}")
+    return [
+        ("mood", mood),
+        ("garment", _garment(seen["garment"], seen["garment_colour"])),
+        ("scene", SCENES[seen["scene"]]),
+    ]
+
+
+def _garment(kind: str, colour: str) -> str:
+    striped = kind.startswith("striped")
+    named = kind.replace("striped", f"striped {colour}") if striped else f"{colour} {kind}"
+    return f"wearing {'an' if named[0] in 'aeiou' else 'a'} {named}"
 
 
 def _hair(style: str, colour: str) -> str:
