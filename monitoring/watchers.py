@@ -18,6 +18,7 @@ log = structlog.get_logger()
 DATABASE_SECONDS = 2.0
 BROKER_SECONDS = 5.0
 WORKERS_SECONDS = 5.0
+PAUSE = 3  # times as long as the look took: a big table is left in peace for three quarters of the time
 
 
 @dataclass
@@ -36,8 +37,8 @@ class Watcher(Generic[Seen]):
         self._stop.set()
 
     def run(self) -> None:
-        """Look until stopped; a slow look is followed by a pause as long, to leave a big table in peace."""
-        while not self._stop.wait(max(self.every, self.once())):
+        """Look until stopped."""
+        while not self._stop.wait(max(self.every, PAUSE * self.once())):
             pass
 
     def once(self) -> float:

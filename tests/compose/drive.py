@@ -14,8 +14,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def main(url: str, key: str, out: Path) -> None:
     """Raises AssertionError or the client's errors when anything is not as it must be."""
-    photos = sorted(SAMPLES.rglob("*.jpg"))[:6]
-    assert photos, f"no sample photos in {SAMPLES}"
+    customer = min(folder for folder in SAMPLES.iterdir() if folder.is_dir())
+    photos = sorted(customer.glob("*.jpg"))
+    assert photos, f"no sample photos in {customer}"
     with Client(url, key) as client:
         prompts = ["a photo of {token}", "a photo of {token} at the beach"]
         submitted = client.submit(photos=client.upload(photos), prompts=prompts, max_train_steps=TRAIN_STEPS)

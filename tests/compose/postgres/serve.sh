@@ -9,7 +9,8 @@ chmod 700 "$data"
 if [ ! -s "$data/PG_VERSION" ]; then
     echo "$POSTGRES_PASSWORD" >/tmp/password
     chown postgres /tmp/password
-    $as_postgres "$bin/initdb" --pgdata "$data" --username "$POSTGRES_USER" --auth scram-sha-256 --pwfile /tmp/password
+    $as_postgres "$bin/initdb" --pgdata "$data" --username "$POSTGRES_USER" --auth scram-sha-256 \
+        --pwfile /tmp/password --encoding UTF8 --locale C.UTF-8
     rm /tmp/password
     echo "create database $POSTGRES_DB" | $as_postgres "$bin/postgres" --single -D "$data" postgres
     echo "host all all all scram-sha-256" >>"$data/pg_hba.conf"
