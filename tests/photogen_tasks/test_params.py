@@ -1,0 +1,43 @@
+"""What a customer may ask for: bounded, and refused with a reason otherwise."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from photogen_tasks.params import MAX_IMAGES, JobParams
+from photogen_tasks.stages import JobKind
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*JobParams.model_fields, "other"]), ANYTHING))
+def test_anything_is_accepted_within_bounds_or_refused(body: dict[str, object]) -> None:
+    try:
+        params = JobParams.model_validate(body)
+    except ValidationError:
+        return
+    assert len(params.prompts) * params.num_images_per_prompt <= MAX_IMAGES
+    assert JobParams.model_validate(params.model_dump(mode="json")) == params
+
+
+def test_unknown_fields_are_refused() -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        JobParams.model_validate({"steps": 10})
+
+
+def test_a_job_cannot_ask_for_too_many_images() -> None:
+    with pytest.raises(ValidationError, match="at most"):
+        JobParams(prompts=("a {token}",) * 16, num_images_per_prompt=8)
+
+
+@pytest.mark.parametrize("kind", list(JobKind))
+def test_every_kind_has_stages_in_river_order(kind: JobKind) -> None:
+    stages = kind.stages
+    assert list(stages) == sorted(stages, key=list(type(stages[0])).index)
