@@ -192,6 +192,29 @@ def keys_create(tenant: str, name: Annotated[str, typer.Option(help="To recognis
         print(keys.create(session, tenant, name))  # noqa: T201 - shown once
 
 
+@keys_app.command("list")
+def keys_list() -> None:
+    """List all keys by their first letters."""
+    from photogen_tasks import db, keys
+
+    table = Table("tenant", "name", "key", "state")
+    with db.read_scope() as session:
+        for tenant, key in keys.listing(session):
+            table.add_row(tenant, key.name, f"{key.prefix}…", "revoked" if key.revoked_at else "active")
+    _console().print(table)
+
+
+@keys_app.command("revoke")
+def keys_revoke(prefix: str) -> None:
+    """Refuse a key from now on, by its first letters as `list` shows them."""
+    from photogen_tasks import db, keys
+
+    with db.session_scope() as session:
+        count = keys.revoke(session, prefix.rstrip("…"))
+    if not count:
+        raise UsageError("no_such_key", f"No active key starts with {prefix}.")
+
+
 def _run_module(name: str) -> None:
     """Run another room as its own program: by name, since imports run one way."""
     import runpy

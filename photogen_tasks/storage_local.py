@@ -107,7 +107,7 @@ def sign(verb: str, key: str, filename: str, expires: int) -> str:
 
 def verify(verb: str, key: str, filename: str, expires: int, signature: str) -> bool:
     """Whether a link is ours and still lives."""
-    right = hmac.compare_digest(sign(verb, key, filename, expires), signature)
+    right = hmac.compare_digest(sign(verb, key, filename, expires).encode(), signature.encode())
     return right and time.time() <= expires
 
 
@@ -119,6 +119,10 @@ def _secret() -> bytes:
 
 def _kept_secret(path: Path) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError), open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(secrets.token_hex(32).encode())
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    fresh.touch(0o600)
+    fresh.write_text(secrets.token_hex(32))
+    with suppress(FileExistsError):
+        os.link(fresh, path)  # of several processes the first one's secret stays, and is never seen half
+    fresh.unlink()
     return path.read_bytes()
