@@ -132,6 +132,17 @@ def worker(
     module.start(role, gpu, name)
 
 
+@app.command(hidden=True)
+def redis() -> None:
+    """Run the embedded Redis."""
+    import os
+
+    from photogen_tasks import local
+
+    command = local.redis_command(settings())
+    os.execv(command[0], command)  # noqa: S606 - no shell, our own command
+
+
 @app.command()
 def sweeper() -> None:
     """Run the sweeper: what was lost is sent again."""
@@ -237,6 +248,10 @@ def main() -> None:
     """Entry point: what a person can mend is one sentence, not a traceback."""
     import httpx
 
+    if settings().tied:
+        from photogen_tasks.processes import die_with_parent
+
+        die_with_parent()
     try:
         app()
     except PhotogenError as error:

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(25 * 1024 * 1024, description="Per photo.")
     presign_seconds: int = Field(900, ge=30, description="How long a link to a file lives.")
     drain_seconds: float = Field(75.0, ge=0, description="What a worker gets to give its stage back on SIGTERM.")
+    tied: bool = Field(False, description="End when the process that started this one ends; set by `photogen up`.")
     log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")

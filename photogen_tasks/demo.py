@@ -95,7 +95,11 @@ def _stack(folder: Path, console: Console) -> Iterator[tuple[str, str]]:
     ports = _free_ports("API_PORT", "FLOWER_PORT", "METRICS_PORT", "REDIS_PORT")
     url = f"http://127.0.0.1:{ports['PHOTOGEN_API_PORT']}"
     environment = child_environment(
-        PHOTOGEN_DATA_DIR=str(folder / "data"), PHOTOGEN_PUBLIC_URL=url, PHOTOGEN_HOST="127.0.0.1", **ports
+        PHOTOGEN_DATA_DIR=str(folder / "data"),
+        PHOTOGEN_PUBLIC_URL=url,
+        PHOTOGEN_HOST="127.0.0.1",
+        PHOTOGEN_TIED="true",
+        **ports,
     )
     process = subprocess.Popen(
         [sys.executable, "-m", "photogen_tasks.cli", "up"],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import structlog
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from photogen_tasks.db import read_scope, session_scope
-from photogen_tasks.models import Image, Job, Photo, db_now
+from photogen_tasks.models import Housekeeping, Image, Job, Photo, db_now
 from photogen_tasks.stages import Status
 from photogen_tasks.storage import job_prefix, photo_key, storage, subject_prefix
 
 log = structlog.get_logger()
+IMAGES_ERASED = "images_erased"
 ABANDONED_SECONDS = 24 * 3600  # photos that no job took within a day
 
 
@@ -31,11 +33,20 @@ def erase(job_id: str) -> bool:
     objects = sum(storage().delete_prefix(prefix) for prefix in prefixes)
     with session_scope() as session:
         session.execute(delete(Photo).where(Photo.job_id == job_id))
-        session.execute(delete(Image).where(Image.job_id == job_id))
+        _erase_images(session, job_id)
         job = session.get_one(Job, job_id)
         job.params, job.erased_at = {}, session.scalar(select(db_now()))
     log.info("job erased; nothing of it is left", job=job_id, objects=objects)
     return True
+
+
+def _erase_images(session: Session, job_id: str) -> None:
+    """The rows go, their number stays: what was delivered is counted for good."""
+    erased = session.execute(delete(Image).where(Image.job_id == job_id).returning(Image.id)).all()
+    row = session.get(Housekeeping, IMAGES_ERASED, with_for_update=True)
+    row = row or Housekeeping(action=IMAGES_ERASED, count=0)
+    row.count += len(erased)
+    session.add(row)
 
 
 def _held(job: Job) -> bool:

@@ -35,7 +35,7 @@ def parts(config: Settings) -> list[Part]:
         for role in ("cpu", "train", "infer")
     ]
     return [
-        Part("redis", redis_command(config)),
+        Part("redis", [*cli, "redis"]),
         Part("api", [*cli, "api"]),
         Part("sweeper", [*cli, "sweeper"]),
         Part("beat", [*cli, "beat"]),
@@ -78,6 +78,7 @@ def _redis_server() -> str:
 
 def _kept_password(file: Path) -> str:
     if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.touch(0o600)
         file.write_text(secrets.token_hex(24))
     return file.read_text()
@@ -92,6 +93,7 @@ def environment(config: Settings) -> dict[str, str]:
         "PUBLIC_URL": f"http://{config.host}:{config.api_port}",
         "WORK_DIR": str(config.data_dir.absolute() / "work"),
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
+        "TIED": "true",
         "HOST": config.host,
         "API_PORT": str(config.api_port),
         "FLOWER_PORT": str(config.flower_port),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0)  # waits between restarts of a part that keeps dying
+PR_SET_PDEATHSIG = 1  # prctl(2); kept over execve
 STEADY_SECONDS = 60.0  # a part that lived so long starts again at the first wait
 
 
@@ -116,3 +119,9 @@ class Processes:
             os.killpg(part.process.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
+
+
+def die_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Get this signal when the parent ends, however it ends. Linux only; elsewhere nothing happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -17,9 +16,9 @@ from celery import signals
 from photogen_tasks import log
 from photogen_tasks.config import child_environment, settings
 from photogen_tasks.heartbeat import drain_flag
+from photogen_tasks.processes import die_with_parent
 from photogen_tasks.stages import Role
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
 # A training gets a fresh process, so that its memory is surely free afterwards.
 TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 50}
 
@@ -63,8 +62,7 @@ def _setup_logging(**_: Any) -> None:
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _die_with_parent(**_: Any) -> None:
     """A killed parent must not leave a child that goes on training on the card."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent(signal.SIGKILL)
     drain_flag(os.getppid()).unlink(missing_ok=True)
 
 

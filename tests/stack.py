@@ -62,7 +62,12 @@ def running_stack(data_dir: Path, ports: dict[str, str] | None = None, **setting
     ports = ports or _free_ports("API_PORT", "FLOWER_PORT", "METRICS_PORT", "REDIS_PORT")
     url = f"http://127.0.0.1:{ports['PHOTOGEN_API_PORT']}"
     own = {name: value for name, value in os.environ.items() if not name.startswith("PHOTOGEN_")}
-    env = own | ports | {"PHOTOGEN_DATA_DIR": str(data_dir), "PHOTOGEN_PUBLIC_URL": url} | settings
+    env = (
+        own
+        | ports
+        | {"PHOTOGEN_DATA_DIR": str(data_dir), "PHOTOGEN_PUBLIC_URL": url, "PHOTOGEN_TIED": "true"}
+        | settings
+    )
     process = subprocess.Popen(
         [sys.executable, "-m", "photogen_tasks.cli", "up"],
         env=env,
