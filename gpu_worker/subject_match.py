@@ -1,4 +1,4 @@
-"""`python -m gpu_worker.subject_match IMAGES ATTRIBUTES.json`: how many drawn attributes the images share. Pocket only."""
+"""`python -m gpu_worker.subject_match IMAGES ATTRIBUTES.json`: how many drawn attributes the images share."""
 
 import argparse
 import json

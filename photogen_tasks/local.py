@@ -109,13 +109,15 @@ def stack(config: Settings, tell: Tell) -> Iterator[Processes]:
     check_ports(config)
     (config.data_dir / "work").mkdir(parents=True, exist_ok=True)
     migrate.upgrade()
-    remember_key(config)
+    key = remember_key(config)
     running = Processes(parts(config), environment(config), tell)
     watching = threading.Thread(target=running.watch, daemon=True)
     try:
         running.start()
         watching.start()
         wait_until_ready(config)
+        if key is not None:
+            tell("up", f"API key of the tenant local, shown this once: {key}")
         yield running
     finally:
         running.ask_to_stop()
