@@ -38,7 +38,9 @@ def new_id() -> str:
 class Base(DeclarativeBase):
     """All tables hang here; constraints have names, so that later migrations can drop them on SQLite too."""
 
-    metadata = MetaData(naming_convention={"uq": "uq_%(table_name)s_%(column_0_N_name)s"})
+    metadata = MetaData(
+        naming_convention={"ix": "ix_%(column_0_label)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+    )
 
 
 class Tenant(Base):
