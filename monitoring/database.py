@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from monitoring.snapshots import DatabaseSnapshot, Durations
 from photogen_tasks.db import read_scope
+from photogen_tasks.erase import IMAGES_ERASED
 from photogen_tasks.errors import FatalError, UsageError
 from photogen_tasks.models import Housekeeping, Image, Job, Outbox, StageRow, StageRun, db_now
 from photogen_tasks.stages import TERMINAL, JobKind, Role, Stage, Status
@@ -20,7 +21,6 @@ MAX_ERRORS = 100  # label values; by first appearance, so that a restart names t
 OTHER = "other"
 USAGE, FATAL = UsageError.__name__, FatalError.__name__
 LOST = "lost"  # outcome of a stage run whose worker fell silent
-IMAGES_ERASED = "images_erased"  # the sweeper's count of image rows that went with deleted jobs
 
 
 def look() -> DatabaseSnapshot:

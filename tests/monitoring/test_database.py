@@ -6,6 +6,7 @@ import pytest
 
 from monitoring import database
 from photogen_tasks.db import session_scope
+from photogen_tasks.erase import erase
 from photogen_tasks.models import Job, StageRun
 from photogen_tasks.stages import Status
 from tests.monitoring.conftest import write_rows
@@ -76,3 +77,19 @@ def test_error_names_are_bounded_and_keep_theirs(sqlite: str) -> None:
     assert len(seen) == database.MAX_ERRORS + 1
     assert seen[("generate", "code_1")] == 1
     assert seen[("generate", database.OTHER)] == 149 + 2 - database.MAX_ERRORS
+
+
+def test_erasing_a_job_takes_nothing_back(database: str) -> None:
+    from monitoring.database import look
+
+    write_rows()
+    before = look()
+    with session_scope() as session:
+        done = session.query(Job).filter(Job.status == Status.SUCCEEDED, Job.deleted_at.is_(None)).one()
+        done.deleted_at = 3000.0
+        job_id = done.id
+    assert erase(job_id)
+    after = look()
+    assert after.images == before.images
+    assert after.jobs_ended == before.jobs_ended
+    assert after.durations == before.durations
