@@ -32,8 +32,7 @@ def map_of_the_tree() -> str:
 
 
 def _first_line(path: Path) -> str:
-    docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
-    return docstring.split("\n")[0].split(": ", 1)[-1] if docstring else ""
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").split("\n")[0]
 
 
 def table_of_settings() -> str:
