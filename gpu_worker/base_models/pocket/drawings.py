@@ -18,10 +18,15 @@ HELD_OUT_EVERY = 12
 
 @dataclass
 class Drawings:
-    """All shards of `folder` read so far: images uint8 (N, 3, side, side) and one attribute row each."""
+    """The shards of `folder` read so far: images uint8 (N, 3, side, side) and one attribute row each.
+
+    Of several trainings side by side each reads every `of`-th shard, starting with its own `number`.
+    """
 
     folder: Path
     side: int
+    number: int = 0
+    of: int = 1
     images: torch.Tensor = field(init=False)
     rows: list[dict[str, Any]] = field(default_factory=list)
     shards: list[str] = field(default_factory=list)
@@ -32,7 +37,8 @@ class Drawings:
 
     def refresh(self) -> int:
         """Read shards that are new and whole (jsonl is written last); returns how many drawings came."""
-        new = [p for p in sorted(self.folder.glob("*.npz")) if p.stem not in self.shards]
+        own = sorted(self.folder.glob("*.npz"))[self.number :: self.of]
+        new = [shard for shard in own if shard.stem not in self.shards]
         parts = [self.images]
         for shard in new:
             labels = shard.with_suffix(".jsonl")

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from gpu_worker.base_models.pocket.processes import agreed, average_gradients, rank
+
 log = logging.getLogger(__name__)
 
 WARMUP_STEPS = 100
@@ -61,7 +63,7 @@ class Training:
             betas=(0.9, 0.99),
             weight_decay=self.weight_decay,
         )
-        self.generator = torch.Generator().manual_seed(self.seed)
+        self.generator = torch.Generator().manual_seed(self.seed + rank())  # own pictures each
         self.ema = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -72,6 +74,8 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint beside and rename it: a crash leaves the old one or the new one, whole."""
+        if rank() > 0:
+            return
         state = {
             "module": self.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -94,8 +98,11 @@ class Training:
         self.module.load_state_dict(state["module"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.ema = state["ema"]
-        self.generator.set_state(state["generator"])
         self.step, self.seconds = state["step"], state["seconds"]
+        if rank() == 0:
+            self.generator.set_state(state["generator"])
+        else:
+            self.generator.manual_seed(self.seed + rank() + self.step)
         self.losses = [(step, loss) for step, loss in state["losses"]]
         return True
 
@@ -120,24 +127,29 @@ def run(
     budget: Budget,
     loss_of_batch: Callable[[], torch.Tensor],
     every: dict[float, Callable[[], Any]] | None = None,
+    shows: dict[float, Callable[[], Any]] | None = None,
 ) -> None:
-    """Train until the budget is used. `every` maps seconds to what is done at each such interval."""
+    """Train until the budget is used.
+
+    `every` maps seconds to what each process does at such intervals, `shows` to what the first one does.
+    """
+    hooks = (every or {}) | ((shows or {}) if rank() == 0 else {})
     recent: list[float] = []
     clock, kept = time.monotonic(), time.monotonic()
-    due = {seconds: time.monotonic() + seconds for seconds in every or {}}
-    while (progress := budget.progress(training.step, training.seconds)) < 1.0:
+    due = {seconds: time.monotonic() + seconds for seconds in hooks}
+    while (progress := agreed(budget.progress(training.step, training.seconds))) < 1.0:
         recent.append(_train_step(training, progress, loss_of_batch))
         now = time.monotonic()
         training.seconds += now - clock
         clock = now
-        if training.step % LOG_STEPS == 0:
+        if training.step % LOG_STEPS == 0 and rank() == 0:
             _log(training, recent, progress)
             recent = []
         if now - kept > budget.checkpoint_seconds:
             training.save()
             kept = now
         for seconds in [s for s, at in due.items() if now > at]:
-            (every or {})[seconds]()
+            hooks[seconds]()
             due[seconds] = time.monotonic() + seconds
     training.save()
 
@@ -149,11 +161,13 @@ def _train_step(training: Training, progress: float, loss_of_batch: Callable[[],
         group["lr"] = training.learning_rate * warm * cosine
     loss = loss_of_batch()
     loss.backward()  # type: ignore[no-untyped-call]
+    average_gradients(training.module)
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
     training.optimiser.step()
     training.optimiser.zero_grad(set_to_none=True)
     training.step += 1
-    training.average()
+    if rank() == 0:
+        training.average()
     return float(loss.detach())
 
 

@@ -28,12 +28,14 @@ TRAININGS = ("vae", "unet", "decoder", "scorer")
 def package(trained: Path, weights: Path, drawings: int) -> dict[str, Any]:
     """Write `weights` from the folder the trainings wrote into; returns what pocket.json says."""
     shutil.rmtree(weights, ignore_errors=True)
-    vae: Any = AutoencoderKL.from_pretrained(trained / "vae-sharp")
+    sharp = trained / "vae-sharp"
+    vae: Any = AutoencoderKL.from_pretrained(sharp if sharp.is_dir() else trained / "vae")
     pipe: Any = StableDiffusionPipeline.from_pretrained(trained / "pipe", vae=vae, safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(torch.float16).save_pretrained(weights, safe_serialization=True)
     shutil.copytree(trained / "scorer", weights / "scorer")
-    curves = {name: json.loads((trained / f"{name}.loss.json").read_text()) for name in TRAININGS}
+    done = [name for name in TRAININGS if (trained / f"{name}.loss.json").is_file()]
+    curves = {name: json.loads((trained / f"{name}.loss.json").read_text()) for name in done}
     save_loss_curve(curves, weights / "loss.png")
     (weights / "loss.json").write_text(json.dumps(curves) + "\n")
     save_sheet(draw_prompts(pipe.to(torch.float32), list(TEST_PROMPTS)), 2 * SHEET_SEEDS, weights / "sheet.jpg")
@@ -51,7 +53,7 @@ def hashes(weights: Path) -> dict[str, str]:
 
 def _facts(weights: Path, trained: Path, curves: Mapping[str, list[list[float]]], drawings: int) -> dict[str, Any]:
     scorer = json.loads((weights / "scorer" / "scorer.json").read_text())
-    times = {name: _seconds(trained / f"{name}.checkpoint.pt") for name in TRAININGS}
+    times = {name: _seconds(trained / f"{name}.checkpoint.pt") for name in curves}
     return {
         "licence": LICENCE,
         "commercial_use": True,

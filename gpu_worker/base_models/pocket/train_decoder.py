@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
-from torch.nn import functional
 
 from gpu_worker.base_models.pocket.architecture import RESOLUTION
 from gpu_worker.base_models.pocket.drawings import Drawings
 from gpu_worker.base_models.pocket.loop import Budget, Training, run
-from gpu_worker.base_models.pocket.train_vae import EDGE_WEIGHT, batch_of, edge_loss, save_round_trip
+from gpu_worker.base_models.pocket.processes import count, rank, spawn
+from gpu_worker.base_models.pocket.train_vae import batch_of, drawing_loss, save_round_trip
 
 LEARNING_RATE = 6e-4
 EMA_DECAY = 0.99
@@ -40,9 +40,11 @@ def train_decoder(
             latents = vae.encode(images).latent_dist.mean
         noise = torch.randn(latents.shape, generator=training.generator)
         drawn = vae.decode(latents + LATENT_NOISE * noise).sample
-        return functional.l1_loss(drawn, images) + EDGE_WEIGHT * edge_loss(drawn, images)
+        return drawing_loss(drawn, images)
 
-    run(training, budget, loss, every={SHEET_SECONDS: lambda: _sheet(training, vae, drawings)})
+    run(training, budget, loss, shows={SHEET_SECONDS: lambda: _sheet(training, vae, drawings)})
+    if rank() > 0:
+        return None
     best = _averaged(training, vae)
     best.save_pretrained(folder / "vae-sharp")
     _sheet(training, vae, drawings)
@@ -67,12 +69,16 @@ def main() -> None:
     arguments.add_argument("vae", type=Path)
     arguments.add_argument("out", type=Path)
     arguments.add_argument("--minutes", type=float, default=8.0)
-    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--processes", type=int, default=2)
     given = arguments.parse_args()
+    spawn(_train, given.processes, given.drawings, given.vae, given.out, given.minutes)
+
+
+def _train(drawings: Path, vae: Path, out: Path, minutes: float) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(given.threads)
-    vae: Any = AutoencoderKL.from_pretrained(given.vae)
-    train_decoder(Drawings(given.drawings, RESOLUTION), vae, given.out, Budget(seconds=60 * given.minutes))
+    coder: Any = AutoencoderKL.from_pretrained(vae)
+    part = Drawings(drawings, RESOLUTION, rank(), count())
+    train_decoder(part, coder, out, Budget(seconds=60 * minutes))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,13 @@ from gpu_worker.base_models.pocket.architecture import RESOLUTION, build_pipe
 from gpu_worker.base_models.pocket.drawings import Drawings, to_network
 from gpu_worker.base_models.pocket.loop import Budget, Training, run
 from gpu_worker.base_models.pocket.pictures import save_sheet
+from gpu_worker.base_models.pocket.processes import count, rank, spawn
 from gpu_worker.base_models.pocket.prompts import TEST_PROMPTS, training_caption
 from gpu_worker.base_models.stable_diffusion import StableDiffusion, of_pipe
 
 log = logging.getLogger(__name__)
 
-BATCH = 32
+BATCH = 24  # over all processes; at this budget more train steps teach more than bigger ones
 LEARNING_RATE = 6e-4
 EMA_DECAY = 0.995  # about the last 200 of some 3000 train steps
 REFRESH_SECONDS = 120.0
@@ -32,7 +33,7 @@ INFERENCE_STEPS = 25
 
 
 class Latents:
-    """The drawings' latents, float32 (N, 4, 16, 16), computed once; each mirrored or not, by chance."""
+    """The drawings' latents, float32 (N, 8, 16, 16), computed once; each mirrored or not, by chance."""
 
     def __init__(self, drawings: Drawings, vae: Any, seed: int) -> None:
         self.drawings, self.vae = drawings, vae
@@ -47,8 +48,8 @@ class Latents:
             log.info(f"unet drawings={len(self.latents)}")
 
     def batch(self, generator: torch.Generator) -> tuple[torch.Tensor, list[str]]:
-        """BATCH random latents with a caption each."""
-        chosen = torch.randint(0, len(self.latents), (BATCH,), generator=generator)
+        """This process's share of BATCH random latents, with a caption each."""
+        chosen = torch.randint(0, len(self.latents), (BATCH // count(),), generator=generator)
         captions = [training_caption(self.drawings.rows[i]["attributes"], generator) for i in chosen.tolist()]
         return self.latents[chosen].contiguous(memory_format=torch.channels_last), captions
 
@@ -79,7 +80,9 @@ def train_unet(drawings: Drawings, vae: Any, folder: Path, budget: Budget, seed:
         save_sheet(draw_prompts(pipe, list(TEST_PROMPTS)), SHEET_SEEDS * 2, folder / "unet-sheet.png")
         pipe.save_pretrained(folder / "pipe")
 
-    run(training, budget, loss, every={REFRESH_SECONDS: latents.refresh, SHEET_SECONDS: sheet})
+    run(training, budget, loss, every={REFRESH_SECONDS: latents.refresh}, shows={SHEET_SECONDS: sheet})
+    if rank() > 0:
+        return None
     sheet()
     return averaged_pipe(training, vae, seed)
 
@@ -119,12 +122,16 @@ def main() -> None:
     arguments.add_argument("vae", type=Path)
     arguments.add_argument("out", type=Path)
     arguments.add_argument("--minutes", type=float, default=60.0)
-    arguments.add_argument("--threads", type=int, default=2)
+    arguments.add_argument("--processes", type=int, default=2)
     given = arguments.parse_args()
+    spawn(_train, given.processes, given.drawings, given.vae, given.out, given.minutes)
+
+
+def _train(drawings: Path, vae: Path, out: Path, minutes: float) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(given.threads)
-    vae: Any = AutoencoderKL.from_pretrained(given.vae)
-    train_unet(Drawings(given.drawings, RESOLUTION), vae, given.out, Budget(seconds=60 * given.minutes))
+    coder: Any = AutoencoderKL.from_pretrained(vae)
+    part = Drawings(drawings, RESOLUTION, rank(), count())
+    train_unet(part, coder, out, Budget(seconds=60 * minutes))
 
 
 if __name__ == "__main__":
