@@ -33,7 +33,7 @@ class GenerateConfig(StageConfig):
     base_model: str = str(WEIGHTS)
     revision: str | None = None
     style: str = "demo"
-    prompts: tuple[str, ...] | None = None  # instead of the style's; each contains {token}
+    prompts: tuple[str, ...] = ()  # instead of the style's; each contains {token}
     negative_prompt: str | None = None
     num_images_per_prompt: int = Field(default=1, ge=1, le=64)
     num_inference_steps: int | None = Field(default=None, ge=1, le=200)
@@ -79,8 +79,8 @@ def generate_images(inputs: Path, outputs: Path, config: GenerateConfig, *, on_s
 def _style(config: GenerateConfig) -> Style:
     """The style with the customer's own prompts, if there are any."""
     style = load_style(config.style)
-    if config.prompts is not None:
-        if not config.prompts or any(TOKEN not in prompt for prompt in config.prompts):
+    if config.prompts:
+        if any(TOKEN not in prompt for prompt in config.prompts):
             raise BadStyle("prompt_without_token", f"Every prompt must name the subject as {TOKEN}.")
         return style.model_copy(update={"prompts": tuple(Prompt(prompt=text) for text in config.prompts)})
     if ("pocket" if is_pocket(config.base_model) else "stable-diffusion") not in style.base_models:

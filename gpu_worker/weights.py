@@ -13,15 +13,13 @@ from diffusers import StableDiffusionPipeline
 from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from gpu_worker.base_models.family import BaseModel, UnknownFamily, load_base_model
 from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.errors import BadWeights
 
 LORA_FILE = "pytorch_lora_weights.safetensors"  # the name that pipe.load_lora_weights looks for
-# Full weights lie as diffusers lays out a pipe: one folder per part.
-FULL_FILES = {"unet": "diffusion_pytorch_model.safetensors", "text_encoder": "model.safetensors"}
+PARTS = ("unet", "text_encoder")  # what may be trained; full weights lie in folders of these names
 RECORD = "training.json"
 
 
@@ -54,7 +52,7 @@ def hash_base_model(source: str, revision: str | None) -> str:
 
 
 def save_lora(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
-    """Write the LoRA layers of `parts` (see FULL_FILES) as `pipe.load_lora_weights` reads them, float16."""
+    """Write the LoRA layers of `parts` (see PARTS) as `pipe.load_lora_weights` reads them, float16."""
     given: dict[str, Any] = {}
     for name in parts:
         part = getattr(base, name)
@@ -65,14 +63,9 @@ def save_lora(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
 
 
 def save_full(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
-    """Write whole `parts` as float16, one folder each, with the config that from_pretrained wants."""
+    """Write whole `parts`, one folder each, as from_pretrained reads them; turns them into float16 on the CPU."""
     for name in parts:
-        part = getattr(base, name)
-        (folder / name).mkdir()
-        tensors = {k: t.detach().to("cpu", torch.float16).contiguous() for k, t in part.state_dict().items()}
-        save_file(tensors, folder / name / FULL_FILES[name], metadata={"format": "pt"})
-        config = getattr(part, "config")  # noqa: B009  # diffusers and transformers share no type
-        (folder / name / "config.json").write_text(config.to_json_string())
+        getattr(base, name).cpu().half().save_pretrained(folder / name)
 
 
 def load_subject(base: BaseModel, folder: Path) -> dict[str, Any]:
@@ -95,6 +88,7 @@ def _load_full(base: BaseModel, folder: Path) -> None:
     """Strict: a weight too many or too few raises RuntimeError, no file at all FileNotFoundError."""
     if not (folder / "unet").is_dir():
         raise FileNotFoundError(f"neither {LORA_FILE} nor unet/ in {folder}")
-    for name, file in FULL_FILES.items():
+    for name in PARTS:
         if (folder / name).is_dir():
-            getattr(base, name).load_state_dict(load_file(folder / name / file))
+            part = getattr(base, name)
+            part.load_state_dict(type(part).from_pretrained(folder / name, use_safetensors=True).state_dict())

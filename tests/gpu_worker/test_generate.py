@@ -74,9 +74,9 @@ def test_progress_grows_to_one(subject: Path, tmp_path: Path, random_pocket: Pat
 
 def test_styles_are_checked(tmp_path: Path, random_pocket: Path) -> None:
     for settings, code in (
-        ({"prompts": None, "style": "nosuch"}, "unknown_style"),
+        ({"prompts": (), "style": "nosuch"}, "unknown_style"),
         ({"prompts": ["a photo of me"]}, "prompt_without_token"),
-        ({"prompts": None, "style": "demo", "base_model": "owner/name"}, "unsuited_style"),
+        ({"prompts": (), "style": "demo", "base_model": "owner/name"}, "unsuited_style"),
     ):
         with pytest.raises(BadStyle, match=code):
             images(tmp_path, tmp_path / "out", random_pocket, **settings)
