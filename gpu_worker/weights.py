@@ -57,7 +57,7 @@ def save_lora(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
     for name in parts:
         part = getattr(base, name)
         layers = {key: t.to(torch.float16) for key, t in get_peft_model_state_dict(part).items()}
-        given[f"{name}_lora_layers"] = convert_state_dict_to_diffusers(layers)  # type: ignore[no-untyped-call]
+        given[f"{name}_lora_layers"] = convert_state_dict_to_diffusers(layers)
         given[f"{name}_lora_adapter_metadata"] = part.peft_config["default"].to_dict()
     StableDiffusionPipeline.save_lora_weights(folder, **given)
 

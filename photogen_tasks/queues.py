@@ -10,7 +10,7 @@ from photogen_tasks.stages import Role, Stage
 
 HOUSEKEEPING = "photogen.housekeeping"
 
-QUEUES = tuple(Queue(role.value) for role in Role)  # type: ignore[no-untyped-call]  # kombu ships few types
+QUEUES = tuple(Queue(role.value) for role in Role)
 
 _QUEUE_BY_TASK = {stage.task: stage.spec.role.value for stage in Stage} | {HOUSEKEEPING: Role.CPU.value}
 

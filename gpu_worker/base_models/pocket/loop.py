@@ -160,7 +160,7 @@ def _train_step(training: Training, progress: float, loss_of_batch: Callable[[],
     for group in training.optimiser.param_groups:
         group["lr"] = training.learning_rate * warm * cosine
     loss = loss_of_batch()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     average_gradients(training.module)
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
     training.optimiser.step()

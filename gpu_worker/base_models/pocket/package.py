@@ -68,7 +68,8 @@ def _facts(weights: Path, trained: Path, curves: Mapping[str, list[list[float]]]
 
 
 def _seconds(checkpoint: Path) -> int:
-    return round(torch.load(checkpoint, weights_only=True)["seconds"])
+    seconds: float = torch.load(checkpoint, weights_only=True)["seconds"]
+    return round(seconds)
 
 
 def _readme(facts: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ def spawn(work: Callable[..., Any], count: int, *arguments: Any) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         meeting = (Path(folder) / "meeting").as_uri()
-        torch.multiprocessing.spawn(_enter, (count, meeting, work, arguments), nprocs=count)  # type: ignore[no-untyped-call]
+        spawn_all = torch.multiprocessing.spawn  # type: ignore[attr-defined]  # torch does not export it by name
+        spawn_all(_enter, (count, meeting, work, arguments), nprocs=count)
 
 
 def _enter(number: int, count: int, meeting: str, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:

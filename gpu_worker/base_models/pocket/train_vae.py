@@ -71,7 +71,8 @@ def _loss(vae: Any, images: torch.Tensor, generator: torch.Generator) -> torch.T
     posterior = vae.encode(images).latent_dist
     drawn = vae.decode(posterior.sample(generator)).sample
     kl = posterior.kl().mean() / posterior.mean[0].numel()
-    return drawing_loss(drawn, images) + KL_WEIGHT * kl
+    loss: torch.Tensor = drawing_loss(drawn, images) + KL_WEIGHT * kl
+    return loss
 
 
 def drawing_loss(drawn: torch.Tensor, images: torch.Tensor) -> torch.Tensor:
