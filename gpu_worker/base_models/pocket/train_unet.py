@@ -26,10 +26,10 @@ BATCH = 24  # over all processes; at this budget more train steps teach more tha
 LEARNING_RATE = 6e-4
 EMA_DECAY = 0.995  # about the last 200 of some 3000 train steps
 REFRESH_SECONDS = 120.0
-SHEET_SECONDS = 300.0
+SHEET_SECONDS = 600.0
 SHEET_SEEDS = 4
 GUIDANCE = 4.0
-INFERENCE_STEPS = 25
+INFERENCE_STEPS = 20
 
 
 class Latents:

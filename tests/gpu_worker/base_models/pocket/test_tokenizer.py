@@ -35,7 +35,8 @@ def test_every_word_a_caption_can_hold_is_whole(tokenizer: Any) -> None:
         *vocabulary.GENDERS,
         "freckles",
     ]
-    assert [t for value in values for t in tokenizer.tokenize(value) if not t.endswith(END_OF_WORD)] == []
+    spoken = [value for value in values if value != "none"]  # captions leave "none" out
+    assert [t for value in spoken for t in tokenizer.tokenize(value) if not t.endswith(END_OF_WORD)] == []
 
 
 @pytest.mark.parametrize("text", ["an ünknown wörd", "zebra 42", "日本", "emoji 🙂"])
