@@ -21,7 +21,8 @@ def spawn(work: Callable[..., Any], count: int, *arguments: Any) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         meeting = (Path(folder) / "meeting").as_uri()
-        spawn_all: Callable[..., Any] = torch.multiprocessing.spawn  # type: ignore[attr-defined]  # torch does not export it by name
+        # torch has it, without exporting it by name.
+        spawn_all: Callable[..., Any] = torch.multiprocessing.spawn  # type: ignore[attr-defined]
         spawn_all(_enter, (count, meeting, work, arguments), nprocs=count)
 
 
