@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]  # no stubs upstream
-from accelerate.state import AcceleratorState  # type: ignore[import-untyped]  # no stubs upstream
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from peft import LoraConfig
 
 from gpu_worker.base_models.family import BaseModel

@@ -71,8 +71,8 @@ def _laplacian(image: np.ndarray, unknown: np.ndarray) -> Any:
     from scipy.sparse import csr_matrix
 
     height, width = unknown.shape
-    touched = sum(_shifted(unknown, dy, dx).astype(int) for dy, dx in WINDOW)[1:-1, 1:-1] > 0
-    ys, xs = np.nonzero(touched)
+    touched = np.any([_shifted(unknown, dy, dx) for dy, dx in WINDOW], axis=0)
+    ys, xs = np.nonzero(touched[1:-1, 1:-1])
     index = np.stack([(ys + 1 + dy) * width + xs + 1 + dx for dy, dx in WINDOW], axis=1)
     colours = image.reshape(-1, 3)[index]
     centred = colours - colours.mean(axis=1, keepdims=True)

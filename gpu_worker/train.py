@@ -23,26 +23,11 @@ from gpu_worker.dreambooth import DreamBooth, Hyperparameters, Lesson, trained_p
 from gpu_worker.loss_curve import draw_loss_curve
 from gpu_worker.prompts import fill
 from gpu_worker.stage import OnStep, silent
-from gpu_worker.weights import RECORD, hash_base_model, is_pocket, open_base_model, save_full, save_lora
+from gpu_worker.train_defaults import training_defaults
+from gpu_worker.weights import RECORD, hash_base_model, open_base_model, save_full, save_lora
 
 PREPARATION = 0.2  # share of the progress bar before the first train step
 SHOWN_OVER = 20  # train steps averaged in the loss that is shown
-
-# Pocket is 70 times smaller than Stable Diffusion: small networks want larger steps.
-# Measured on drawn people.
-POCKET: dict[str, dict[str, Any]] = {
-    "lora": {"learning_rate": 2e-3, "text_encoder_lr": 1e-3, "rank": 32, "lora_alpha": 32},
-    "full": {"learning_rate": 3e-4, "text_encoder_lr": 3e-4},
-}
-POCKET_ALWAYS: dict[str, Any] = {
-    "method": "full",
-    "train_text_encoder": True,
-    "train_batch_size": 6,
-    "max_train_steps": 400,
-    "num_class_images": 64,
-    "class_inference_steps": 20,
-    "class_guidance_scale": 2.0,
-}
 
 
 class TrainConfig(Hyperparameters):
@@ -66,10 +51,8 @@ class TrainConfig(Hyperparameters):
     def from_params(cls, params: Mapping[str, Any]) -> Self:
         """Own settings of `params` over the base model's defaults; None means "not given"."""
         given = {key: value for key, value in params.items() if value is not None}
-        if not is_pocket(given.get("base_model", str(WEIGHTS))):
-            return cls.model_validate(given)
-        usual = POCKET_ALWAYS | given
-        return cls.model_validate(POCKET[usual["method"]] | usual)
+        usual = training_defaults(given.get("base_model", str(WEIGHTS)), given.get("method"))
+        return cls.model_validate(usual | given)
 
     def prompt(self, template: str) -> str:
         """Fill a prompt of these settings."""

@@ -12,7 +12,7 @@ SIDE = 48
 def soft_disc() -> np.ndarray:
     """An alpha that falls from 1 to 0 over ten pixels."""
     y, x = np.mgrid[:SIDE, :SIDE] - (SIDE - 1) / 2
-    return np.clip((18 - np.hypot(x, y)) / 10, 0, 1)
+    return np.asarray(np.clip((18 - np.hypot(x, y)) / 10, 0, 1))
 
 
 @pytest.fixture

@@ -162,10 +162,3 @@ def test_unsafe_formats_are_not_opened(random_pocket: Path, tmp_path: Path) -> N
     kept.unlink()
     with pytest.raises(BadWeights):
         open_base_model(str(folder), None, torch.device("cpu"))
-
-
-def test_pocket_has_its_own_defaults() -> None:
-    assert TrainConfig.from_params({}).learning_rate > 1e-4
-    assert TrainConfig.from_params({"method": "lora"}).learning_rate > 1e-4
-    assert TrainConfig.from_params({"base_model": "owner/name"}).learning_rate == 1e-4
-    assert TrainConfig.from_params({"learning_rate": 0.5, "style": "demo", "rank": None}).learning_rate == 0.5
