@@ -90,7 +90,5 @@ def load_base_model(
     name = index.get("_class_name")
     if name not in FAMILIES:
         raise UnknownFamily(f"{source} holds a {name}; known: {', '.join(FAMILIES)}")
-    loaded: BaseModel = import_module(FAMILIES[name]).load(
-        str(source), revision=revision, device=device, dtype=dtype
-    )
+    loaded: BaseModel = import_module(FAMILIES[name]).load(str(source), revision=revision, device=device, dtype=dtype)
     return loaded

@@ -115,9 +115,7 @@ class StableDiffusion:
         return pipe
 
 
-def load(
-    source: str, *, revision: str | None, device: torch.device | str, dtype: torch.dtype
-) -> StableDiffusion:
+def load(source: str, *, revision: str | None, device: torch.device | str, dtype: torch.dtype) -> StableDiffusion:
     """Open the folder or hub repository `source`; every weight from safetensors. Raises OSError."""
     pipe = StableDiffusionPipeline.from_pretrained(
         source,

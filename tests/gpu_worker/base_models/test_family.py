@@ -36,9 +36,7 @@ def test_prompts_become_embeddings(model: BaseModel) -> None:
 def test_images_become_latents_and_a_loss_each(model: BaseModel) -> None:
     latents = model.encode_images(torch.zeros(2, 3, 64, 64), torch.Generator().manual_seed(0))
     embeds = model.encode_prompts(["", ""])
-    one, two = (
-        model.loss_per_image(latents, embeds, torch.Generator().manual_seed(1)).detach() for _ in range(2)
-    )
+    one, two = (model.loss_per_image(latents, embeds, torch.Generator().manual_seed(1)).detach() for _ in range(2))
     assert one.shape == (2,)
     assert torch.equal(one, two)
 
