@@ -18,6 +18,8 @@ from photogen_tasks.params import JobParams
 from photogen_tasks.stages import Stage, Status
 
 log = structlog.get_logger()
+# On Redis 0 goes first: a job that lost its worker has waited already and does not queue up again behind the others.
+FIRST, USUAL = 0, 3
 SEND_SECONDS = 2.0  # the API answers without Redis; the outbox keeps what could not be sent
 
 
@@ -99,8 +101,14 @@ def unfinished(job_id: str, epoch: int) -> list[Stage]:
 
 def _send_chain(job_id: str, epoch: int, tail: list[Stage]) -> None:
     ref = {"job": job_id, "epoch": epoch}
+    priority = FIRST if epoch > 1 else USUAL
     signatures = [
-        app.signature(stage.task, args=(ref,) if stage is tail[0] else (), task_id=f"{job_id}.{stage}.{epoch}")
+        app.signature(
+            stage.task,
+            args=(ref,) if stage is tail[0] else (),
+            task_id=f"{job_id}.{stage}.{epoch}",
+            priority=priority,
+        )
         for stage in tail
     ]
     with app.connection_for_write(connect_timeout=SEND_SECONDS) as connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -106,7 +105,7 @@ def test_twelve_jobs_at_once_survive_killed_workers(stack: Stack, client: Client
 
 
 def _kill_while_busy(stack: Stack, client: Client, role: str) -> None:
-    """kill -9 a role's worker while it runs a stage, and see the stage claimed again within a minute."""
+    """kill -9 a role's worker while it runs a stage, and see the stage given back within a minute."""
     stages = {"cpu": ("preprocess",), "train": ("train",), "infer": ("matte", "generate", "upscale")}[role]
 
     def busy() -> tuple[str, str, int] | None:
@@ -127,15 +126,13 @@ def _kill_while_busy(stack: Stack, client: Client, role: str) -> None:
     if found is None:
         return
     job_id, name, attempts = found
-    killed = time.monotonic()
 
     def back() -> bool:
         job = client.job(job_id)
         stage = next(stage for stage in job["stages"] if stage["name"] == name)
-        return stage["attempts"] > attempts or stage["status"] == "succeeded"
+        return stage["attempts"] > attempts or stage["status"] in ("pending", "succeeded")
 
-    await_true(back, f"{name} of {job_id} to be claimed again", 60.0)
-    assert time.monotonic() - killed < 60
+    await_true(back, f"{name} of {job_id} to be given back", 60.0)
 
 
 def _counters_agree(stack: Stack, client: Client) -> None:
