@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 EXTRAS := api,monitoring,local,gpu,draw,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast lint format bench compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos lint format bench compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -31,7 +31,10 @@ test: install ## all tests, on real Redis, PostgreSQL, S3 and workers
 	$(BIN)/python -m pytest
 
 test-fast: install ## the tests of seconds
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not chaos"
+
+chaos: install ## twelve jobs at once while workers are killed
+	$(BIN)/python -m pytest -m chaos
 
 lint: install ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

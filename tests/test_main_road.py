@@ -85,6 +85,7 @@ def broken_photos(folder: Path) -> dict[str, list[Path]]:
     }
 
 
+@pytest.mark.chaos
 def test_twelve_jobs_at_once_survive_killed_workers(stack: Stack, client: Client, tmp_path: Path) -> None:
     bad = {
         client.submit(photos=client.upload(files), class_noun="woman", **SHORT)["id"]: code.strip()
