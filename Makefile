@@ -19,6 +19,7 @@ $(STAMP): pyproject.toml constraints.txt tools/check_machine.sh
 	@test -z "$(TORCH_INDEX)" || $(BIN)/pip install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	$(BIN)/python -m gpu_worker.assets
+	@$(BIN)/python -c "import pymatting" # compiles its loops now, a minute at most, and not when a worker starts
 	@touch $@
 
 demo: install ## a sample customer's photos through the whole chain

@@ -13,7 +13,6 @@ from pydantic import Field
 
 from gpu_worker.assets import asset
 from gpu_worker.images import read_rgb, write_png
-from gpu_worker.matting import closed_form_alpha, subject_colours
 from gpu_worker.stage import OnStep, StageConfig, silent
 
 SEGMENTER_SIDE = 256  # px, the network's input
@@ -52,7 +51,7 @@ def matte_photos(inputs: Path, outputs: Path, config: MatteConfig, *, on_step: O
 def _matte_file(path: Path, outputs: Path, config: MatteConfig) -> dict[str, Any]:
     image = read_rgb(path)
     alpha = estimate_alpha(image, config.matting_side)
-    colours = np.round(subject_colours(image / 255.0, alpha) * 255).astype(np.uint8)
+    colours = _subject_colours(image, alpha)
     eight_bit = np.round(alpha * 255).astype(np.uint8)
     write_png(eight_bit, outputs / "alpha" / path.name)
     write_png(np.dstack([colours, eight_bit]), outputs / "cutout" / path.name)
@@ -62,17 +61,18 @@ def _matte_file(path: Path, outputs: Path, config: MatteConfig) -> dict[str, Any
 def estimate_alpha(image: np.ndarray, side: int) -> np.ndarray:
     """The subject's share of each pixel, float64 (H, W) in [0, 1], of a square RGB image, uint8 (H, H, 3).
 
-    Method: a trimap from MediaPipe's selfie segmenter, closed-form matting at `side` px, enlarged linearly.
+    Method: a trimap from MediaPipe's selfie segmenter, then closed-form matting (Levin, Lischinski and Weiss,
+    "A Closed-Form Solution to Natural Image Matting", 2008) at `side` px, enlarged linearly.
     """
     import cv2
+    from pymatting import estimate_alpha_cf
 
     side = min(side, len(image))
-    confidence = cv2.resize(segment(image), (side, side), interpolation=cv2.INTER_LINEAR)
-    trimap = _trimap(confidence)
+    trimap = _trimap(cv2.resize(segment(image), (side, side), interpolation=cv2.INTER_LINEAR))
     if np.mean(trimap == 1) < LEAST_COVER or not np.any(trimap == 0):
         return np.ones(image.shape[:2])
     small = cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) / 255.0
-    alpha = closed_form_alpha(small, trimap, confidence)
+    alpha = estimate_alpha_cf(small, trimap)
     full = cv2.resize(alpha, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
     return np.asarray(np.clip(full, 0, 1))
 
@@ -107,3 +107,14 @@ def _trimap(confidence: np.ndarray) -> np.ndarray:
     trimap[cv2.erode((confidence > 1 - SURE).astype(np.uint8), kernel) == 1] = 1
     trimap[cv2.erode((confidence < SURE).astype(np.uint8), kernel) == 1] = 0
     return trimap
+
+
+def _subject_colours(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The subject's colours without the background's share, uint8 (H, W, 3).
+
+    Method: Germer, Uelwer, Conrad and Harmeling, "Fast Multi-Level Foreground Estimation", 2020.
+    """
+    from pymatting import estimate_foreground_ml
+
+    colours = estimate_foreground_ml(image / 255.0, alpha)
+    return np.asarray(np.round(np.clip(colours, 0, 1) * 255), np.uint8)

@@ -35,7 +35,7 @@ def erase(job_id: str) -> bool:
         session.execute(delete(Photo).where(Photo.job_id == job_id))
         _erase_images(session, job_id)
         job = session.get_one(Job, job_id)
-        job.params, job.erased_at = {}, session.scalar(select(db_now()))
+        job.params, job.erased_at = {}, db_now()
     log.info("job erased; nothing of it is left", job=job_id, objects=objects)
     return True
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from photogen_tasks.config import settings
 from photogen_tasks.errors import NotFound, UsageError
-from photogen_tasks.models import Image, Job, Outbox, Photo, StageRow, Subject, db_now, new_id
+from photogen_tasks.models import Image, Job, Outbox, Photo, StageRow, StageRun, Subject, db_now, new_id
 from photogen_tasks.params import MAX_PHOTOS, JobParams
 from photogen_tasks.stages import TERMINAL, JobKind, Stage, Status
 
@@ -162,7 +162,7 @@ def end(
     error_code: str | None = None,
     error: str | None = None,
 ) -> bool:
-    """Mark a job terminal, once; its unfinished stages follow, and one event says so. False if it was over."""
+    """Mark a job terminal, once; its unfinished stages and runs follow, and one event says so. False if it was over."""
     ended = session.execute(
         update(Job)
         .where(Job.id == job_id, Job.status.not_in(TERMINAL))
@@ -176,6 +176,11 @@ def end(
         .where(StageRow.job_id == job_id, StageRow.status.in_((Status.PENDING, Status.RUNNING)))
         .values(status=Status.CANCELLED, lease_until=None, ended_at=db_now())
     )
+    session.execute(
+        update(StageRun)
+        .where(StageRun.job_id == job_id, StageRun.outcome.is_(None))
+        .values(outcome=Status.CANCELLED, ended_at=db_now())
+    )
     session.add(Outbox(kind="event", job_id=job_id, epoch=ended.epoch, payload={"type": f"job.{status.value}"}))
     return True
 
@@ -183,16 +188,12 @@ def end(
 def delete(session: Session, job: Job, *, keep_subject: bool = False) -> None:
     """Make the job invisible now and stop it; the sweeper erases its bytes once no worker holds it."""
     cancel(session, job)
-    job.deleted_at = _now(session)
+    job.deleted_at = db_now()
     if not keep_subject and not _subject_in_use(session, job):
-        job.subject.deleted_at = job.deleted_at
+        job.subject.deleted_at = db_now()
         job.subject.weights_manifest = None
 
 
 def _subject_in_use(session: Session, job: Job) -> bool:
     others = select(Job.id).where(Job.subject_id == job.subject_id, Job.id != job.id, Job.deleted_at.is_(None))
     return session.scalar(others.limit(1)) is not None
-
-
-def _now(session: Session) -> float:
-    return float(session.scalar(select(db_now())) or 0.0)

@@ -45,4 +45,4 @@ def mark_uploaded(tenant_id: str, photo_ids: Sequence[str]) -> None:
         for photo in waiting:
             marked = session.get(Photo, photo.id)
             if marked is not None:
-                marked.bytes, marked.uploaded_at = sizes[photo.id], session.scalar(select(db_now()))
+                marked.bytes, marked.uploaded_at = sizes[photo.id], db_now()

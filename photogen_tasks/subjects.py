@@ -41,7 +41,7 @@ def delete(tenant_id: str, subject_id: str) -> None:
         subject.weights_manifest = None
     storage().delete_prefix(subject_prefix(tenant_id, subject_id))
     with session_scope() as session:
-        session.get_one(Subject, subject_id).deleted_at = session.scalar(select(db_now()))
+        session.get_one(Subject, subject_id).deleted_at = db_now()
 
 
 def _in_use(session: Session, subject: Subject) -> bool:

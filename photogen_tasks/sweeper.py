@@ -195,7 +195,7 @@ def _send_again(session: Session, job_id: str, stage: Stage | None) -> bool:
     if row is None:
         return False
     log.warning("message forgotten by the broker; sending the tail again", job=job_id, stage=row.name)
-    row.pending_since = float(session.scalar(select(db_now())) or 0.0)
+    row.pending_since = db_now()
     claims.resend(session, job_id)
     return True
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from photogen_tasks import claims, db, jobs, pipeline, sweeper
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
-from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow
+from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow, StageRun
 from photogen_tasks.stages import Stage, Status
 from photogen_tasks.storage import job_prefix, storage
 from tests.photogen_tasks.conftest import Customer
@@ -80,6 +80,18 @@ def test_a_deadline_ends_a_job(customer: Customer) -> None:
     sweeper.sweep()
     job = job_row(job_id)
     assert (job.status, job.error_code) == (Status.FAILED, "deadline_passed")
+
+
+def test_a_deadline_closes_the_run_that_it_ends(customer: Customer) -> None:
+    claim = held(customer.job())
+    with db.session_scope() as session:
+        session.execute(update(Job).values(deadline=1.0))
+    sweeper.sweep()
+    assert claims.renew(claim, 0.5, "too late").lost
+    with db.read_scope() as session:
+        run = session.scalars(select(StageRun)).one()
+    assert run.outcome == "cancelled"
+    assert run.ended_at is not None
 
 
 def test_a_cancelled_job_whose_worker_died_still_ends(customer: Customer) -> None:

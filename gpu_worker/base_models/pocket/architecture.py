@@ -1,6 +1,6 @@
 """Pocket's shape: a Stable-Diffusion pipe that two CPU cores can train, and its folder with random weights.
 
-No training here. Sizes: text encoder 1.5 M, VAE 1.5 M, unet 11 M parameters; 64 px images, 16x16x8 latents.
+No training here. Sizes: text encoder 1.5 M, VAE 1.5 M, unet 11 M parameters; 64 px images, 16x16x6 latents.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from gpu_worker.base_models.pocket.tokenizer import MAX_LENGTH, build_tokenizer
 from gpu_worker.base_models.pocket.words import WORDS
 
 RESOLUTION = 64  # px; what two cores can learn in an hour
-LATENT_CHANNELS = 8  # four blur eyes and glasses at this size
+LATENT_CHANNELS = 6  # four blur eyes and glasses at this size
 LATENT_SIDE = RESOLUTION // 4
 TEXT_WIDTH = 160
 
@@ -85,7 +85,7 @@ def new_unet() -> Any:
         block_out_channels=(64, 128, 192),
         layers_per_block=1,
         cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=32,
+        attention_head_dim=4,  # so diffusers calls the number of heads: 32 and 48 channels each
         norm_num_groups=16,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),

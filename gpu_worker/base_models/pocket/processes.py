@@ -4,6 +4,8 @@ On few, shared cores this is twice as fast as threads, which wait for each other
 model and no data here; a training that was never spawned is rank 0 of 1 and needs none of it.
 """
 
+import argparse
+import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +16,20 @@ import torch.distributed as dist
 from torch import nn
 
 
+def train_command(work: Callable[..., None], folders: tuple[str, ...], minutes: float) -> None:
+    """The command line of a training: `work(*folders, seconds)` in as many processes as are asked for."""
+    arguments = argparse.ArgumentParser(description=work.__doc__)
+    for folder in folders:
+        arguments.add_argument(folder, type=Path)
+    arguments.add_argument("--minutes", type=float, default=minutes)
+    arguments.add_argument("--processes", type=int, default=2)
+    given = arguments.parse_args()
+    spawn(work, given.processes, *(getattr(given, folder) for folder in folders), 60 * given.minutes)
+
+
 def spawn(work: Callable[..., Any], count: int, *arguments: Any) -> None:
     """Run `work(*arguments)` in `count` processes that can average gradients; raises what one of them raises."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     if count == 1:
         work(*arguments)
         return
@@ -27,6 +41,7 @@ def spawn(work: Callable[..., Any], count: int, *arguments: Any) -> None:
 
 
 def _enter(number: int, count: int, meeting: str, work: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=meeting, rank=number, world_size=count)
     try:

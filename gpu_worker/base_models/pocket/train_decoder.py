@@ -3,7 +3,6 @@
 The encoder stays as it is, so the unet, which learnt its latents, never notices; this may run beside it.
 """
 
-import argparse
 import logging
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from torch import nn
 from gpu_worker.base_models.pocket.architecture import RESOLUTION
 from gpu_worker.base_models.pocket.drawings import Drawings
 from gpu_worker.base_models.pocket.loop import Budget, Training, run
-from gpu_worker.base_models.pocket.processes import count, rank, spawn
+from gpu_worker.base_models.pocket.processes import count, rank, train_command
 from gpu_worker.base_models.pocket.train_vae import batch_of, drawing_loss, save_round_trip
 
 LEARNING_RATE = 6e-4
@@ -62,24 +61,12 @@ def _sheet(training: Training, vae: Any, drawings: Drawings) -> None:
     save_round_trip(_averaged(training, vae), drawings, training.folder / "decoder-sheet.png")
 
 
-def main() -> None:
-    """`python -m gpu_worker.base_models.pocket.train_decoder DRAWINGS VAE OUT --minutes 8`."""
-    arguments = argparse.ArgumentParser(description=main.__doc__)
-    arguments.add_argument("drawings", type=Path)
-    arguments.add_argument("vae", type=Path)
-    arguments.add_argument("out", type=Path)
-    arguments.add_argument("--minutes", type=float, default=8.0)
-    arguments.add_argument("--processes", type=int, default=2)
-    given = arguments.parse_args()
-    spawn(_train, given.processes, given.drawings, given.vae, given.out, given.minutes)
-
-
-def _train(drawings: Path, vae: Path, out: Path, minutes: float) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+def command(drawings: Path, vae: Path, out: Path, seconds: float) -> None:
+    """Train the decoder of `vae` once more; see train_decoder()."""
     coder: Any = AutoencoderKL.from_pretrained(vae)
     part = Drawings(drawings, RESOLUTION, rank(), count())
-    train_decoder(part, coder, out, Budget(seconds=60 * minutes))
+    train_decoder(part, coder, out, Budget(seconds=seconds))
 
 
 if __name__ == "__main__":
-    main()
+    train_command(command, ("drawings", "vae", "out"), minutes=8)

@@ -3,7 +3,6 @@
 Reads drawings and the trained vae/; writes a whole pipe. The VAE stays as it is.
 """
 
-import argparse
 import logging
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from gpu_worker.base_models.pocket.architecture import RESOLUTION, build_pipe
 from gpu_worker.base_models.pocket.drawings import Drawings, to_network
 from gpu_worker.base_models.pocket.loop import Budget, Training, run
 from gpu_worker.base_models.pocket.pictures import save_sheet
-from gpu_worker.base_models.pocket.processes import count, rank, spawn
+from gpu_worker.base_models.pocket.processes import count, rank, train_command
 from gpu_worker.base_models.pocket.prompts import TEST_PROMPTS, training_caption
 from gpu_worker.base_models.stable_diffusion import StableDiffusion, of_pipe
 
@@ -33,7 +32,7 @@ INFERENCE_STEPS = 20
 
 
 class Latents:
-    """The drawings' latents, float32 (N, 8, 16, 16), computed once; each mirrored or not, by chance."""
+    """The drawings' latents, float32 (N, 6, 16, 16), computed once; each mirrored or not, by chance."""
 
     def __init__(self, drawings: Drawings, vae: Any, seed: int) -> None:
         self.drawings, self.vae = drawings, vae
@@ -115,24 +114,12 @@ def draw_prompts(pipe: Any, prompts: list[str], seeds: int = SHEET_SEEDS) -> tor
     return pixels
 
 
-def main() -> None:
-    """`python -m gpu_worker.base_models.pocket.train_unet DRAWINGS VAE OUT --minutes 60`."""
-    arguments = argparse.ArgumentParser(description=main.__doc__)
-    arguments.add_argument("drawings", type=Path)
-    arguments.add_argument("vae", type=Path)
-    arguments.add_argument("out", type=Path)
-    arguments.add_argument("--minutes", type=float, default=60.0)
-    arguments.add_argument("--processes", type=int, default=2)
-    given = arguments.parse_args()
-    spawn(_train, given.processes, given.drawings, given.vae, given.out, given.minutes)
-
-
-def _train(drawings: Path, vae: Path, out: Path, minutes: float) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+def command(drawings: Path, vae: Path, out: Path, seconds: float) -> None:
+    """Train pocket's unet and text encoder on the latents of `vae`; see train_unet()."""
     coder: Any = AutoencoderKL.from_pretrained(vae)
     part = Drawings(drawings, RESOLUTION, rank(), count())
-    train_unet(part, coder, out, Budget(seconds=60 * minutes))
+    train_unet(part, coder, out, Budget(seconds=seconds))
 
 
 if __name__ == "__main__":
-    main()
+    train_command(command, ("drawings", "vae", "out"), minutes=60)
