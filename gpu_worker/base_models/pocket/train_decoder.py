@@ -3,7 +3,6 @@
 The encoder stays as it is, so the unet, which learnt its latents, never notices; this may run beside it.
 """
 
-import logging
 from pathlib import Path
 from typing import Any
 
