@@ -50,7 +50,7 @@ format: install ## what the linters can mend by themselves
 bench: install ## the benchmarks: drawn customers with and without their weights
 	$(BIN)/python -m tests.benchmarks.subjects
 
-compose-test: ## build both images, bring the stack up, send one job, take all down
+compose-test: install ## build both images, bring the stack up, send one job, take all down
 	bash tests/compose/run.sh
 
 pocket: install ## draw people and train the pocket base model anew (hours)

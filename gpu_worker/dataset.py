@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -98,7 +99,7 @@ def class_latents(
 def _keep(latents: torch.Tensor, path: Path) -> None:
     """Whole or not at all: another process may look at the same moment."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{uuid4().hex}.partial")
     save_file({"latents": latents.contiguous()}, partial)
     partial.replace(path)
 

@@ -47,7 +47,7 @@ class GenerateConfig(StageConfig):
 
 
 @dataclass(frozen=True)
-class Order:
+class Plan:
     """One image to draw."""
 
     prompt_index: int
@@ -72,8 +72,8 @@ def generate_images(inputs: Path, outputs: Path, config: GenerateConfig, *, on_s
         if (inputs / "train").is_dir():
             trained = load_subject(base, inputs / "train")["config"]
             identifier, class_noun = trained["identifier"], trained["class_noun"]
-        orders = _orders(style, config, identifier, class_noun)
-        _draw(_pipe(base, config.sampler or style.sampler), orders, style, config, outputs, on_step or silent)
+        plans = _plans(style, config, identifier, class_noun)
+        _draw(_pipe(base, config.sampler or style.sampler), plans, style, config, outputs, on_step or silent)
 
 
 def _style(config: GenerateConfig) -> Style:
@@ -88,15 +88,15 @@ def _style(config: GenerateConfig) -> Style:
     return style
 
 
-def _orders(style: Style, config: GenerateConfig, identifier: str, class_noun: str) -> list[Order]:
-    orders: list[Order] = []
+def _plans(style: Style, config: GenerateConfig, identifier: str, class_noun: str) -> list[Plan]:
+    plans: list[Plan] = []
     for index, prompt in enumerate(style.prompts):
         text = fill(prompt.prompt, identifier, class_noun)
         negative = prompt.negative_prompt if prompt.negative_prompt is not None else style.negative_prompt
         negative = config.negative_prompt if config.negative_prompt is not None else negative
         for _ in range(config.num_images_per_prompt):
-            orders.append(Order(index, text, negative, config.seed + len(orders)))
-    return orders
+            plans.append(Plan(index, text, negative, config.seed + len(plans)))
+    return plans
 
 
 def _pipe(base: Any, sampler: str | None) -> Any:
@@ -108,27 +108,27 @@ def _pipe(base: Any, sampler: str | None) -> Any:
     return pipe
 
 
-def _draw(pipe: Any, orders: list[Order], style: Style, config: GenerateConfig, outputs: Path, on_step: OnStep) -> None:
+def _draw(pipe: Any, plans: list[Plan], style: Style, config: GenerateConfig, outputs: Path, on_step: OnStep) -> None:
     told = []
     steps = config.num_inference_steps or style.num_inference_steps
-    for start in range(0, len(orders), config.batch_size):
-        batch = orders[start : start + config.batch_size]
+    for start in range(0, len(plans), config.batch_size):
+        batch = plans[start : start + config.batch_size]
         images = pipe(
-            prompt=[order.prompt for order in batch],
-            negative_prompt=[order.negative_prompt for order in batch],
-            generator=[torch.Generator().manual_seed(order.seed) for order in batch],
+            prompt=[plan.prompt for plan in batch],
+            negative_prompt=[plan.negative_prompt for plan in batch],
+            generator=[torch.Generator().manual_seed(plan.seed) for plan in batch],
             num_inference_steps=steps,
             guidance_scale=config.guidance_scale or style.guidance_scale,
             width=config.width,
             height=config.height,
             output_type="np",
-            callback_on_step_end=_after_step(start, len(batch), len(orders), steps, on_step),
+            callback_on_step_end=_after_step(start, len(batch), len(plans), steps, on_step),
         ).images
-        for number, (order, image) in enumerate(zip(batch, images, strict=True), start + 1):
+        for number, (plan, image) in enumerate(zip(batch, images, strict=True), start + 1):
             pixels = (image * 255).round().astype("uint8")
             write_png(pixels, outputs / f"{number:03d}.png")
             size = {"width": pixels.shape[1], "height": pixels.shape[0]}
-            told.append({"file": f"{number:03d}.png", **vars(order), **size})
+            told.append({"file": f"{number:03d}.png", **vars(plan), **size})
     (outputs / "images.json").write_text(json.dumps({"images": told}, indent=1))
 
 

@@ -14,7 +14,7 @@ from gpu_worker.errors import BadPhotos
 
 # Formats are told by content. MPO, which many phones write, opens through the JPEG decoder.
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
-MAX_BYTES = 25_000_000  # a 50 Mpx JPEG at high quality stays below this
+MAX_BYTES = 25 * 1024 * 1024  # a 50 Mpx JPEG at high quality stays below this
 MAX_PIXELS = 50_000_000  # phones make 12 to 50 Mpx; 150 MB once decoded
 MAX_SIDE = 12_000  # px; longer ones are panoramas
 MIN_SIDE = 200  # px; below this a face has too few pixels to learn from
@@ -27,7 +27,7 @@ def read_photo(path: Path, name: str) -> Image.Image:
     `photo_too_large` or `photo_too_small`.
     """
     if path.stat().st_size > MAX_BYTES:
-        raise _too_large(name, f"more than {MAX_BYTES // 1_000_000} MB")
+        raise _too_large(name, f"more than {MAX_BYTES // 1024**2} MB")
     image = _open(path, name)
     _check_size(image, name)
     try:

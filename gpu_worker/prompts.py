@@ -53,7 +53,7 @@ def load_style(name: str) -> Style:
     return Style.model_validate_json((resources.files("gpu_worker") / "styles" / f"{name}.json").read_text())
 
 
-def fill(template: str, identifier: str, class_noun: str) -> str:
+def fill(prompt: str, identifier: str, class_noun: str) -> str:
     """Put the subject into a prompt: {identifier}, {class_noun}, and {token} for both.
 
     An empty identifier leaves the class noun alone, for images of the base model. Other braces stay as they
@@ -64,5 +64,5 @@ def fill(template: str, identifier: str, class_noun: str) -> str:
         "class_noun": class_noun,
         "token": f"{identifier} {class_noun}".strip(),
     }
-    filled = re.sub(r"\{(identifier|class_noun|token)\}", lambda match: values[match[1]], template)
+    filled = re.sub(r"\{(identifier|class_noun|token)\}", lambda match: values[match[1]], prompt)
     return filled if identifier else re.sub(r" {2,}", " ", filled)

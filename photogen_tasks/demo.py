@@ -20,21 +20,21 @@ from rich.console import Console
 from photogen_tasks import watching
 from photogen_tasks.client import Client
 from photogen_tasks.config import child_environment
-from photogen_tasks.errors import FatalError, PhotogenError
+from photogen_tasks.errors import FatalError, PhotogenError, UsageError
 from photogen_tasks.stages import JobKind, Status
 
 CUSTOMER = "ruby"
 STYLE = "demo"
 SEED = 7
 UP = "Photogen is up."
+MARK = "demo.txt"
 TAIL = 25  # lines of the stack's log that are shown when something fails
 
 
 def run(folder: Path, console: Console) -> int:
     """Run the demo in a folder of its own; the exit code. Ends with one line of JSON when all went well."""
     try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        _empty(folder)
         with _stopped_by_signals():
             print(json.dumps(_demo(folder, console)))  # noqa: T201 - what a script reads
     except KeyboardInterrupt:
@@ -46,8 +46,17 @@ def run(folder: Path, console: Console) -> int:
     return 0
 
 
+def _empty(folder: Path) -> None:
+    """Make the folder anew. Raises UsageError when it holds something that no demo left there."""
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).exists():
+        raise UsageError("folder_in_use", f"{folder} holds other things; name an empty folder or a new one.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / MARK).write_text("Made by `photogen demo`, which empties this folder when it starts.\n")
+
+
 def _demo(folder: Path, console: Console) -> dict[str, Any]:
-    customer = _samples() / CUSTOMER
+    customer = sample_customers() / CUSTOMER
     attributes = json.loads((customer / "attributes.json").read_text())
     photos = sorted(customer.glob("*.jpg"))
     console.print(f"Starting the stack: Redis, API, workers, sweeper (its log: {folder / 'stack.log'}) …")
@@ -81,7 +90,7 @@ def _told(verdict: dict[str, float]) -> str:
     )
 
 
-def _samples() -> Path:
+def sample_customers() -> Path:
     """The drawn customers that ship with gpu_worker."""
     found = find_spec("gpu_worker")
     assert found is not None
@@ -92,7 +101,7 @@ def _samples() -> Path:
 @contextmanager
 def _stack(folder: Path, console: Console) -> Iterator[tuple[str, str]]:
     """`photogen up` on free ports with its data in the folder; the API's URL and the key of the tenant `local`."""
-    ports = _free_ports("API_PORT", "FLOWER_PORT", "METRICS_PORT", "REDIS_PORT")
+    ports = free_ports("API_PORT", "FLOWER_PORT", "METRICS_PORT", "REDIS_PORT")
     url = f"http://127.0.0.1:{ports['PHOTOGEN_API_PORT']}"
     environment = child_environment(
         PHOTOGEN_DATA_DIR=str(folder / "data"),
@@ -143,7 +152,7 @@ def _wait_until_up(process: subprocess.Popen[str], log: Path, console: Console) 
         raise FatalError("not_up", "The stack did not start; its last lines are above.")
 
 
-def _free_ports(*names: str) -> dict[str, str]:
+def free_ports(*names: str) -> dict[str, str]:
     """A free loopback port for each name, all different."""
     probes = [socket.socket() for _ in names]
     try:

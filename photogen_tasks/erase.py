@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from photogen_tasks.db import read_scope, session_scope
+from photogen_tasks.errors import TransientError
 from photogen_tasks.models import Housekeeping, Image, Job, Photo, db_now
 from photogen_tasks.stages import Status
 from photogen_tasks.storage import job_prefix, photo_key, storage, subject_prefix
@@ -53,19 +54,28 @@ def _held(job: Job) -> bool:
     return any(row.status == Status.RUNNING for row in job.stages)
 
 
-def waiting() -> list[str]:
-    """Jobs that are deleted and not yet erased."""
+def erase_waiting() -> int:
+    """Erase what deleted jobs left behind; how many of them. What fails is tried again next time."""
     with read_scope() as session:
-        return list(session.scalars(select(Job.id).where(Job.deleted_at.is_not(None), Job.erased_at.is_(None))))
+        waiting = session.scalars(select(Job.id).where(Job.deleted_at.is_not(None), Job.erased_at.is_(None))).all()
+    return sum(erase_or_wait(job_id) for job_id in waiting)
+
+
+def erase_or_wait(job_id: str) -> bool:
+    """erase(), leaving it to the next sweep when storage is away: the job is deleted already."""
+    try:
+        return erase(job_id)
+    except TransientError as error:
+        log.warning("job not erased; the sweeper will try again", job=job_id, error=error.sentence)
+        return False
 
 
 def abandoned_photos() -> int:
     """Delete photos that no job took within a day; how many."""
     with session_scope() as session:
-        old = session.scalars(
-            select(Photo).where(Photo.job_id.is_(None), Photo.created_at < db_now() - ABANDONED_SECONDS)
-        ).all()
-        for photo in old:
-            storage().delete_prefix(photo.key)
-            session.delete(photo)
-        return len(old)
+        old = (Photo.job_id.is_(None)) & (Photo.created_at < db_now() - ABANDONED_SECONDS)
+        keys = session.scalars(delete(Photo).where(old).returning(Photo.key)).all()
+    # After the commit: a photo that a job takes meanwhile must keep its bytes.
+    for key in keys:
+        storage().delete_prefix(key)
+    return len(keys)

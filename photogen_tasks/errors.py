@@ -21,11 +21,15 @@ class UsageError(PhotogenError):
 
 
 class TransientError(PhotogenError):
-    """We retry: storage away, out of memory. The stage goes back to pending after `retry_after` seconds."""
+    """We retry: storage away, out of memory. The stage goes back to pending after `retry_after` seconds or more.
 
-    def __init__(self, code: str, sentence: str, retry_after: float = 10.0) -> None:
+    `ours`: the stage itself did it, and may not do it often; else what it needs was away.
+    """
+
+    def __init__(self, code: str, sentence: str, retry_after: float = 10.0, *, ours: bool = False) -> None:
         super().__init__(code, sentence)
         self.retry_after = retry_after
+        self.ours = ours
 
 
 class FatalError(PhotogenError):

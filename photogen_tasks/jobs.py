@@ -189,7 +189,7 @@ def delete(session: Session, job: Job, *, keep_subject: bool = False) -> None:
     """Make the job invisible now and stop it; the sweeper erases its bytes once no worker holds it."""
     cancel(session, job)
     job.deleted_at = db_now()
-    if not keep_subject and not _subject_in_use(session, job):
+    if Stage.TRAIN in JobKind(job.kind).stages and not keep_subject and not _subject_in_use(session, job):
         job.subject.deleted_at = db_now()
         job.subject.weights_manifest = None
 

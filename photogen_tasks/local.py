@@ -24,6 +24,8 @@ from photogen_tasks.processes import Part, Processes
 READY_SECONDS = 180.0  # cold imports on a slow disk, with other work on the cores
 DRAIN_SECONDS = 8.0  # on one machine the next start goes on from the checkpoint; nobody waits a minute
 
+LOOPBACK = "127.0.0.1"  # the embedded Redis serves this machine alone
+
 Tell = Callable[[str, str], None]
 
 
@@ -51,7 +53,7 @@ def redis_command(config: Settings) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     options = {
         "port": config.redis_port,
-        "bind": config.host,
+        "bind": LOOPBACK,
         "dir": folder,
         "requirepass": _kept_password(folder / "password"),
         "appendonly": "yes",
@@ -89,8 +91,8 @@ def environment(config: Settings) -> dict[str, str]:
     password = _kept_password(config.data_dir.absolute() / "redis" / "password")
     changes = {
         "DATA_DIR": str(config.data_dir.absolute()),
-        "BROKER_URL": f"redis://:{password}@{config.host}:{config.redis_port}/0",
-        "PUBLIC_URL": f"http://{config.host}:{config.api_port}",
+        "BROKER_URL": f"redis://:{password}@{LOOPBACK}:{config.redis_port}/0",
+        "PUBLIC_URL": _public_url(config),
         "WORK_DIR": str(config.data_dir.absolute() / "work"),
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
         "TIED": "true",
@@ -108,26 +110,29 @@ def environment(config: Settings) -> dict[str, str]:
     )
 
 
+def _public_url(config: Settings) -> str:
+    """As configured, else where a browser on this machine finds the API."""
+    if "public_url" in config.model_fields_set:
+        return config.public_url
+    host = LOOPBACK if config.host == "0.0.0.0" else config.host  # noqa: S104 - compared, not bound
+    return f"http://{host}:{config.api_port}"
+
+
 @contextmanager
-def stack(config: Settings, tell: Tell) -> Iterator[Processes]:
-    """The running stack, ready for requests; stopped to the last process on the way out."""
+def stack(config: Settings, tell: Tell, stop: threading.Event) -> Iterator[Processes]:
+    """The running stack, ready for requests unless `stop` came first; stopped to the last process on the way out."""
     check_ports(config)
     (config.data_dir / "work").mkdir(parents=True, exist_ok=True)
     migrate.upgrade()
     key = remember_key(config)
     running = Processes(parts(config), environment(config), tell)
-    watching = threading.Thread(target=running.watch, daemon=True)
     try:
         running.start()
-        watching.start()
-        wait_until_ready(config)
+        wait_until_ready(config, running, stop)
         if key is not None:
             tell("up", f"API key of the tenant local, shown this once: {key}")
         yield running
     finally:
-        running.ask_to_stop()
-        if watching.ident is not None:
-            watching.join()  # else it might restart what stops
         running.stop()
 
 
@@ -155,16 +160,17 @@ def remember_key(config: Settings) -> str | None:
     return key
 
 
-def wait_until_ready(config: Settings) -> None:
-    """Until the API answers and all three roles have a worker. Raises UsageError with what is missing."""
+def wait_until_ready(config: Settings, running: Processes, stop: threading.Event) -> None:
+    """Until the API answers and all three roles have a worker, or `stop`. Raises UsageError with what is missing."""
     until = time.monotonic() + READY_SECONDS
     missing = "the API"
-    while time.monotonic() < until:
-        missing = _missing(config)
-        if not missing:
+    while missing and time.monotonic() < until:
+        if stop.wait(0.2):
             return
-        time.sleep(0.2)
-    raise UsageError("not_ready", f"The stack did not start: {missing} is missing. See the lines above.")
+        running.mend()
+        missing = _missing(config)
+    if missing:
+        raise UsageError("not_ready", f"The stack did not start: {missing} is missing. See the lines above.")
 
 
 def _missing(config: Settings) -> str:
@@ -174,7 +180,7 @@ def _missing(config: Settings) -> str:
         return "the API"
     password = _kept_password(config.data_dir.absolute() / "redis" / "password")
     try:
-        client = redis.Redis(config.host, config.redis_port, password=password, socket_timeout=2)
+        client = redis.Redis(LOOPBACK, config.redis_port, password=password, socket_timeout=2)
         with client:
             bound = client.smembers("photogen:_kombu.binding.celery.pidbox")
     except redis.RedisError:
@@ -193,10 +199,16 @@ def up(config: Settings | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with stack(config, lambda name, line: print(f"{name:>13} | {line}", flush=True)):  # noqa: T201 - its purpose
-        _banner(config)
-        stop.wait()
+    with stack(config, _tell, stop) as running:
+        if not stop.is_set():
+            _banner(config)
+        while not stop.wait(0.5):
+            running.mend()
         print("stopping; what runs goes on at the next start", flush=True)  # noqa: T201
+
+
+def _tell(name: str, line: str) -> None:
+    print(f"{name:>13} | {line}", flush=True)  # noqa: T201 - its purpose
 
 
 def _banner(config: Settings) -> None:

@@ -21,6 +21,7 @@ def setup(*, quiet: bool = False) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if settings().log_format == "text" else "iso"),
+        structlog.processors.format_exc_info,
         _hide_secrets,
     ]
     structlog.configure(

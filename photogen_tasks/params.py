@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from photogen_tasks.stages import JobKind
 
-ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400)]
+# No control characters: PostgreSQL refuses NUL, and terminals obey some of the others.
+ShortText = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z ]{0,23}$")]
 MAX_PHOTOS = 20  # DreamBooth gains nothing beyond; the upload page says the same
 MAX_IMAGES = 64  # per job; a cap on what one call may cost

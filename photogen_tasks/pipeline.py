@@ -1,4 +1,4 @@
-"""submit(): write the row, commit, send the chain; cancel(); resume(). Tasks are named here, never imported."""
+"""submit(): write the row, commit, send the chain; cancel(). Tasks are named here, never imported."""
 
 from __future__ import annotations
 

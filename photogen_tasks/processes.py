@@ -37,25 +37,19 @@ class Processes:
         self.parts = list(parts)
         self._environment = dict(environment)
         self._tell = tell
-        self._stop = threading.Event()
 
     def start(self) -> None:
         """Start every part, in order."""
         for part in self.parts:
             self._start(part)
 
-    def watch(self) -> None:
-        """Restart what dies, until stop() is called from a signal handler or another thread."""
-        while not self._stop.wait(0.5):
-            for part in self.parts:
-                self._mend(part)
-
-    def ask_to_stop(self) -> None:
-        self._stop.set()
+    def mend(self) -> None:
+        """Restart what died. By the thread that started the rest: on Linux a tied part ends with its thread."""
+        for part in self.parts:
+            self._mend(part)
 
     def stop(self) -> None:
         """All but the first at once, the first at last, for the others speak to it: nothing stays behind."""
-        self._stop.set()
         for group in (self.parts[1:], self.parts[:1]):
             for part in group:
                 self._terminate(part)

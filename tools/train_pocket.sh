@@ -10,7 +10,7 @@ count=9000
 
 mkdir -p "$work"
 $python -m $pocket.people "$work/drawings" --count $count --size 128 --workers 2 --seed 0
-$python -m $pocket.train_vae "$work/drawings" "$work" --minutes 16
+$python -m $pocket.train_vae "$work/drawings" "$work" --minutes 25
 $python -m $pocket.train_unet "$work/drawings" "$work/vae" "$work" --minutes 60
 $python -m $pocket.train_decoder "$work/drawings" "$work/vae" "$work" --minutes 8
 $python -m $pocket.train_scorer "$work/drawings" "$work/vae" "$work" --minutes 6

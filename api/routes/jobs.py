@@ -144,4 +144,4 @@ def delete_job(
     """Delete a job with its photos and images. What a worker still holds follows once it has stopped."""
     with session_scope() as session:
         jobs.delete(session, jobs.get(session, tenant, job_id), keep_subject=keep_subject)
-    erase.erase(job_id)
+    erase.erase_or_wait(job_id)

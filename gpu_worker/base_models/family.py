@@ -64,9 +64,16 @@ class BaseModel(Protocol):
         ...
 
     def loss_per_image(
-        self, latents: torch.Tensor, prompt_embeds: torch.Tensor, generator: torch.Generator | None = None
+        self,
+        latents: torch.Tensor,
+        prompt_embeds: torch.Tensor,
+        generator: torch.Generator | None = None,
+        weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The denoising loss at random timesteps, float32 (N,); the caller weighs and averages."""
+        """The denoising loss at random timesteps, float32 (N,); the caller averages.
+
+        `weights`, (N, 1, h, w) with mean 1, says where errors count more.
+        """
         ...
 
     def pipe(self) -> Any:

@@ -77,10 +77,15 @@ class StableDiffusion:
         return latents * float(self.vae.config.scaling_factor)
 
     def loss_per_image(
-        self, latents: torch.Tensor, prompt_embeds: torch.Tensor, generator: torch.Generator | None = None
+        self,
+        latents: torch.Tensor,
+        prompt_embeds: torch.Tensor,
+        generator: torch.Generator | None = None,
+        weights: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Mean squared error of the unet's prediction at one random timestep per image, float32 (N,).
 
+        `weights`, (N, 1, h, w) with mean 1, says where errors count more.
         `generator` lives on the CPU, so that a seed means the same noise on every device.
         """
         count, device = len(latents), latents.device
@@ -90,7 +95,8 @@ class StableDiffusion:
         noisy = self.noise_scheduler.add_noise(latents, noise, timesteps)
         predicted = self.unet(noisy, timesteps, prompt_embeds, return_dict=False)[0]
         target = self._target(latents, noise, timesteps)
-        loss: torch.Tensor = (predicted.float() - target.float()).square().mean(dim=(1, 2, 3))
+        error = (predicted.float() - target.float()).square()
+        loss: torch.Tensor = (error if weights is None else error * weights).mean(dim=(1, 2, 3))
         return loss
 
     def _target(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:

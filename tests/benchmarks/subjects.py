@@ -78,8 +78,8 @@ def _rates(folder: Path, attributes: dict[str, Any], scorer: AttributeScorer) ->
     rates = {}
     for name, prefix in (("subject", ""), ("base", "base_")):
         images = read_images(folder / name)
-        orders = json.loads((folder / name / "images.json").read_text())["images"]
-        asked = [_asked(order["prompt"], scorer) for order in orders]
+        plans = json.loads((folder / name / "images.json").read_text())["images"]
+        asked = [_asked(plan["prompt"], scorer) for plan in plans]
         right = [scorer.prompt_match(images[n : n + 1], wanted) for n, wanted in enumerate(asked)]
         rates[f"{prefix}subject_match"] = scorer.subject_match(images, attributes)
         rates[f"{prefix}prompt_match"] = float(np.mean(right))

@@ -107,7 +107,7 @@ def test_a_stopped_training_goes_on_to_the_same_result(inputs: Path, random_pock
 
     with pytest.raises(Stop):
         trained(inputs, "stopped", random_pocket, checkpoints=checkpoints, on_step=stop_at_three, **settings)
-    assert [path.name for path in checkpoints.glob("step-*")] == ["step-000002.safetensors"]
+    assert [path.name for path in checkpoints.glob("step-*")] == ["step-000003.safetensors"]
     lines: list[str] = []
     resumed = trained(
         inputs,
@@ -117,7 +117,7 @@ def test_a_stopped_training_goes_on_to_the_same_result(inputs: Path, random_pock
         on_step=lambda progress, line: lines.append(line),
         **settings,
     )
-    assert lines[0] == "going on from train step 2/4"
+    assert lines[0] == "going on from train step 3/4"
     first, second = weights(whole), weights(resumed)
     assert first.keys() == second.keys()
     assert all(torch.equal(first[key], second[key]) for key in first)

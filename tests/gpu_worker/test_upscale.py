@@ -67,4 +67,4 @@ def test_spandrel_wants_safetensors(tmp_path: Path) -> None:
     put(tmp_path, Image.new("RGB", (32, 32)))
     pytest.importorskip("spandrel")
     with pytest.raises(BadWeights):
-        upscale_images(tmp_path, tmp_path, UpscaleConfig(engine="spandrel", upscale_weights="model.pth"))
+        upscale_images(tmp_path, tmp_path, UpscaleConfig(upscale_weights="model.pth"))

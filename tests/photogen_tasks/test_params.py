@@ -37,6 +37,12 @@ def test_a_job_cannot_ask_for_too_many_images() -> None:
         JobParams(prompts=("a {token}",) * 16, num_images_per_prompt=8)
 
 
+@pytest.mark.parametrize("prompt", ["a \x00 b", "a \x1b[2J b", "a\nb"])
+def test_control_characters_are_refused(prompt: str) -> None:
+    with pytest.raises(ValidationError, match="pattern"):
+        JobParams(prompts=(prompt,))
+
+
 @pytest.mark.parametrize("kind", list(JobKind))
 def test_every_kind_has_stages_in_river_order(kind: JobKind) -> None:
     stages = kind.stages

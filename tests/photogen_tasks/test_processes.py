@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -54,11 +53,7 @@ def processes(heard: Heard) -> Iterator[Processes]:
     ]
     running = Processes(parts, dict(os.environ), heard)
     running.start()
-    watching = threading.Thread(target=running.watch)
-    watching.start()
     yield running
-    running.ask_to_stop()
-    watching.join()
     running.stop()
 
 
@@ -76,6 +71,11 @@ def test_a_part_that_dies_comes_back_without_its_orphans(processes: Processes, h
     part = processes.parts[1]
     assert part.process is not None
     os.kill(part.process.pid, signal.SIGKILL)
-    await_true(lambda: len(heard.pids("parent")) == 2, "the part to come back")
+
+    def back() -> bool:
+        processes.mend()
+        return len(heard.pids("parent")) == 2
+
+    await_true(back, "the part to come back")
     assert not alive(child)
     assert any(name == "parent" and "starting again" in line for name, line in heard.lines)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from gpu_worker.errors import BadPhotos, BadWeights, OutOfMemory
 from photogen_tasks import db, jobs, runner
 from photogen_tasks.config import settings
-from photogen_tasks.models import Job, Photo, StageRun
+from photogen_tasks.heartbeat import drain_flag
+from photogen_tasks.models import Job, Photo, StageRow, StageRun
 from photogen_tasks.runner import OpenStage
 from photogen_tasks.stages import Stage, Status
 from photogen_tasks.storage import storage
@@ -38,6 +41,10 @@ def preprocess(job_id: str, work: Callable[[OpenStage], None], epoch: int = 1) -
 def good(stage: OpenStage) -> None:
     assert [path.read_bytes() for path in (stage.inputs / "photos").iterdir()] == [b"a photo"]
     stage.report(0.5, "half")
+    good_outputs(stage)
+
+
+def good_outputs(stage: OpenStage) -> None:
     (stage.outputs / "report.json").write_text('{"photos": [{"verdict": "good"}]}')
 
 
@@ -117,6 +124,66 @@ def test_a_cancelled_job_stops_at_the_next_step(job_id: str, monkeypatch: pytest
         preprocess(job_id, work)
     assert job_row(job_id).status == Status.CANCELLED
     assert last_run(job_id).outcome == "cancelled"
+
+
+def test_told_to_drain_it_keeps_one_more_checkpoint(
+    job_id: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setenv("PHOTOGEN_HEARTBEAT_SECONDS", "0.05")
+    settings.cache_clear()
+    flag = drain_flag(os.getppid())
+    request.addfinalizer(lambda: flag.unlink(missing_ok=True))
+    saved: list[str] = []
+
+    def work(stage: OpenStage) -> None:
+        flag.touch()
+        try:
+            while True:
+                stage.report(0.5, "still working")
+        except Exception:  # as a training does
+            (stage.checkpoints / "step-000007.safetensors").write_bytes(b"weights")
+            saved.append("yes")
+            raise
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, work)
+    assert saved
+    assert (last_run(job_id).outcome, job_row(job_id).stages[0].status) == ("draining", Status.PENDING)
+    flag.unlink()
+    found: list[bytes] = []
+
+    def go_on(stage: OpenStage) -> None:
+        found.extend(path.read_bytes() for path in stage.checkpoints.iterdir())
+        good(stage)
+
+    preprocess(job_id, go_on, epoch=2)
+    assert found == [b"weights"]
+
+
+def test_whoever_is_fenced_out_leaves_the_other_ones_checkpoint(job_id: str) -> None:
+    def work(stage: OpenStage) -> None:
+        (stage.checkpoints / "step-000007.safetensors").write_bytes(b"weights")
+        stage.report(0.5, "saved")
+        with db.session_scope() as session:
+            session.execute(update(StageRow).values(fence=StageRow.fence + 1))
+        good_outputs(stage)
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, work)
+    assert [key for key in storage().keys("tenants/") if key.endswith("step-000007.safetensors")]
+
+
+def test_a_database_that_was_away_is_ours_and_passing(job_id: str) -> None:
+    with pytest.raises(Ignore):
+        preprocess(job_id, failing(OperationalError("select 1", {}, Exception("restarting"))))
+    assert job_row(job_id).status == Status.RUNNING
+    assert (last_run(job_id).outcome, last_run(job_id).error_code) == ("lost", "database_unavailable")
+
+
+def test_a_stage_that_is_too_slow_counts_as_our_failure(job_id: str) -> None:
+    with pytest.raises(Ignore):
+        preprocess(job_id, failing(SoftTimeLimitExceeded()))
+    assert (job_row(job_id).stages[0].failures, last_run(job_id).error_code) == (1, "too_slow")
 
 
 def test_a_photo_that_never_came_is_the_customers_to_send(job_id: str) -> None:

@@ -11,6 +11,7 @@ from photogen_tasks import manifests
 from photogen_tasks.errors import TransientError
 from photogen_tasks.storage import Storage, open_storage
 from photogen_tasks.storage_local import LocalStorage, sign, verify
+from tests.conftest import S3_CREDENTIALS, free_port
 
 
 def test_bytes_come_back_and_go(objects: Storage, tmp_path: Path) -> None:
@@ -65,6 +66,27 @@ def test_s3_links_work_without_our_credentials(
     link = store.presign_get("photos/one", "one.jpg")
     assert httpx.get(link).content == b"jpeg"
     assert httpx.get(link.replace("Signature=", "Signature=0")).status_code == 403
+
+
+def test_s3_that_is_away_is_ours_and_passing(data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PHOTOGEN_S3_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    for name, value in S3_CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    store = open_storage("s3://photogen/links")
+    (tmp_path / "in").write_bytes(b"12345")
+    with pytest.raises(TransientError):
+        store.put_file("a", tmp_path / "in", "text/plain")
+    with pytest.raises(TransientError):
+        store.get_file("a", tmp_path / "out")
+
+
+def test_s3_that_refuses_an_upload_is_ours_and_passing(
+    s3_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PHOTOGEN_S3_ENDPOINT_URL", s3_url)
+    (tmp_path / "in").write_bytes(b"12345")
+    with pytest.raises(TransientError, match="NoSuchBucket"):
+        open_storage("s3://no-such-bucket/x").put_file("a", tmp_path / "in", "text/plain")
 
 
 def test_unknown_schemes_are_refused() -> None:

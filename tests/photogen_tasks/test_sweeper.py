@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select, update
 
-from photogen_tasks import claims, db, jobs, pipeline, sweeper
+from photogen_tasks import claims, db, erase, jobs, pipeline, sweeper
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
-from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow, StageRun
+from photogen_tasks.errors import TransientError
+from photogen_tasks.models import Housekeeping, Job, Outbox, Photo, StageRow, StageRun
 from photogen_tasks.stages import Stage, Status
 from photogen_tasks.storage import job_prefix, storage
+from photogen_tasks.storage_local import LocalStorage
 from tests.photogen_tasks.conftest import Customer
 from tests.photogen_tasks.test_claims import held, job_row, refused
 
@@ -26,6 +29,9 @@ def set_stage(job_id: str, **values: object) -> None:
 
 def test_the_outbox_is_sent_once(customer: Customer, broker: str) -> None:
     customer.job()
+    assert sweeper.sweep()["outbox_sent"] == 0  # whoever submitted the job is about to send it
+    with db.session_scope() as session:
+        session.execute(update(Outbox).values(created_at=1.0))
     assert sweeper.sweep()["outbox_sent"] == 1
     assert sweeper.sweep()["outbox_sent"] == 0
     assert waiting("cpu") == 1
@@ -121,6 +127,37 @@ def test_a_deleted_job_is_erased_once_nobody_holds_it(customer: Customer) -> Non
     job = job_row(job_id)
     assert job.erased_at is not None
     assert job.params == {}
+
+
+def test_one_job_that_cannot_be_erased_holds_up_no_other(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Storage that is away for one job; everything else is real."""
+    stuck, other = customer.job(), customer.job()
+    whole = LocalStorage.delete_prefix
+
+    def away(self: LocalStorage, prefix: str) -> int:
+        if stuck in prefix:
+            raise TransientError("storage_unavailable", "Storage cannot be reached.")
+        return whole(self, prefix)
+
+    for job_id in (stuck, other):
+        with db.session_scope() as session:
+            jobs.delete(session, jobs.get(session, customer.tenant_id, job_id))
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalStorage, "delete_prefix", away)
+        sweeper.sweep()
+    assert job_row(stuck).erased_at is None
+    assert job_row(other).erased_at is not None
+    sweeper.sweep()
+    assert job_row(stuck).erased_at is not None
+
+
+def test_photos_that_no_job_took_go_after_a_day(customer: Customer) -> None:
+    old, young = customer.photos(2)
+    with db.session_scope() as session:
+        session.execute(update(Photo).where(Photo.id == old).values(created_at=1.0))
+    assert erase.abandoned_photos() == 1
+    with db.read_scope() as session:
+        assert session.scalars(select(Photo.id)).all() == [young]
 
 
 def test_what_was_mended_is_counted_and_a_healthy_tick_mends_nothing(customer: Customer) -> None:

@@ -1,6 +1,6 @@
 """Pocket's shape: a Stable-Diffusion pipe that two CPU cores can train, and its folder with random weights.
 
-No training here. Sizes: text encoder 1.5 M, VAE 1.5 M, unet 11 M parameters; 64 px images, 16x16x6 latents.
+No training here. Sizes: text encoder 1.5 M, VAE 1.5 M, unet 11 M parameters; 64 px images, 16x16x8 latents.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from gpu_worker.base_models.pocket.tokenizer import MAX_LENGTH, build_tokenizer
 from gpu_worker.base_models.pocket.words import WORDS
 
 RESOLUTION = 64  # px; what two cores can learn in an hour
-LATENT_CHANNELS = 6  # four blur eyes and glasses at this size
+LATENT_CHANNELS = 8  # four blur eyes and glasses at this size
 LATENT_SIDE = RESOLUTION // 4
 TEXT_WIDTH = 160
 

@@ -20,6 +20,8 @@ HELD_OUT_EVERY = 12
 class Drawings:
     """The shards of `folder` read so far: images uint8 (N, 3, side, side) and one attribute row each.
 
+    `alphas`, uint8 (N, 1, side / 4, side / 4), says where the person is, on the grid of the latents.
+
     Of several trainings side by side each reads every `of`-th shard, starting with its own `number`.
     """
 
@@ -28,38 +30,41 @@ class Drawings:
     number: int = 0
     of: int = 1
     images: torch.Tensor = field(init=False)
+    alphas: torch.Tensor = field(init=False)
     rows: list[dict[str, Any]] = field(default_factory=list)
     shards: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.images = torch.empty(0, 3, self.side, self.side, dtype=torch.uint8)
+        self.alphas = torch.empty(0, 1, self.side // 4, self.side // 4, dtype=torch.uint8)
         self.refresh()
 
     def refresh(self) -> int:
         """Read shards that are new and whole (jsonl is written last); returns how many drawings came."""
         own = sorted(self.folder.glob("*.npz"))[self.number :: self.of]
         new = [shard for shard in own if shard.stem not in self.shards]
-        parts = [self.images]
+        parts, alphas = [self.images], [self.alphas]
         for shard in new:
             labels = shard.with_suffix(".jsonl")
             if not labels.is_file():
                 continue
             with np.load(shard) as arrays:
                 parts.append(shrink(arrays["images"], self.side))
+                alphas.append(shrink(arrays["alphas"][..., None], self.side // 4))
             self.rows += [json.loads(line) for line in labels.read_text().splitlines()]
             self.shards.append(shard.stem)
         before = len(self.images)
-        self.images = torch.cat(parts)
+        self.images, self.alphas = torch.cat(parts), torch.cat(alphas)
         if len(self.images) != len(self.rows):
             raise ValueError(f"{len(self.images)} drawings but {len(self.rows)} captions in {self.folder}")
         return len(self.images) - before
 
 
 def shrink(images: np.ndarray, side: int) -> torch.Tensor:
-    """Area-downsample uint8 (N, H, H, 3) to uint8 (N, 3, side, side); H is a multiple of `side`."""
-    count, height = images.shape[:2]
+    """Area-downsample uint8 (N, H, H, C) to uint8 (N, C, side, side); H is a multiple of `side`."""
+    count, height, _, channels = images.shape
     factor = height // side
-    blocks = images.reshape(count, side, factor, side, factor, 3).astype(np.float32)
+    blocks = images.reshape(count, side, factor, side, factor, channels).astype(np.float32)
     small = blocks.mean(axis=(2, 4)).round().astype(np.uint8)
     return torch.from_numpy(small).permute(0, 3, 1, 2).contiguous()
 

@@ -1,7 +1,7 @@
-"""Pocket's VAE: learns to write a 64 px image as 16x16x6 latents and back. Reads drawings, writes vae/.
+"""Pocket's VAE: learns to write a 64 px image as 16x16x8 latents and back. Reads drawings, writes vae/.
 
-No captions, no unet. Afterwards the latents' mean and spread are folded into the 1x1 convolutions at the
-bottleneck, so that latents have mean 0 and spread 1 per channel and `scaling_factor` is 1.
+No captions, no unet. Afterwards the latents' channels are put in order of what they show, see
+normalise_latents(), and `scaling_factor` is 1.
 """
 
 import logging
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.nn.functional import avg_pool2d
 
 from gpu_worker.base_models.pocket.architecture import RESOLUTION, new_vae
 from gpu_worker.base_models.pocket.drawings import Drawings, to_network, to_pixels
@@ -24,9 +23,9 @@ LEARNING_RATE = 1.5e-3
 EMA_DECAY = 0.99
 SQUARE_WEIGHT = 5.0
 NARROW = -20.0  # log variance; the lowest that diffusers keeps is -30
-# Latents at half size must decode to the image at half size: without it a part of the channels is noise that
-# the unet spends its time on (scale equivariance; Skorokhodov et al. 2025, arXiv:2502.14831, section 4).
-HALF_WEIGHT = 0.5
+LEAST_SPREAD = 0.3
+FALL = 0.25  # 0.5 would be pixels' own spectrum, whose details the sampler's last step alone would draw
+PROBE = 0.3  # of a channel's spread
 KL_WEIGHT = 1e-3  # per latent number; enough to keep latents smooth for the unet
 REFRESH_SECONDS = 60.0
 SHEET_SECONDS = 180.0
@@ -72,11 +71,9 @@ def batch_of(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
 
 def _loss(vae: Any, images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     posterior = vae.encode(images).latent_dist
-    latents = posterior.sample(generator)
-    whole = drawing_loss(vae.decode(latents).sample, images)
-    half = drawing_loss(vae.decode(avg_pool2d(latents, 2)).sample, avg_pool2d(images, 2))
+    drawn = vae.decode(posterior.sample(generator)).sample
     kl = posterior.kl().mean() / posterior.mean[0].numel()
-    loss: torch.Tensor = whole + HALF_WEIGHT * half + KL_WEIGHT * kl
+    loss: torch.Tensor = drawing_loss(drawn, images) + KL_WEIGHT * kl
     return loss
 
 
@@ -94,19 +91,54 @@ def _distance(error: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def normalise_latents(vae: Any, images: torch.Tensor) -> None:
-    """Fold mean and spread per channel of the latents of `images` (uint8) into the bottleneck."""
+    """Turn and scale the latents' channels, seen over `images` (uint8), within the 1x1 convolutions at the bottleneck.
+
+    Afterwards channels have mean 0, are uncorrelated, and each spreads the wider the more it shows in the image,
+    the first by 1: as with the principal components of pixels, noise drowns the details first.
+    """
     parts = [images[at : at + 32] for at in range(0, len(images), 32)]
     means = torch.cat([vae.encode(to_network(part)).latent_dist.mean for part in parts])
-    centre, spread = means.mean(dim=(0, 2, 3)), means.std(dim=(0, 2, 3))
+    flat = means.transpose(0, 1).flatten(1)
+    centre, root = flat.mean(dim=1), _root(torch.cov(flat))
+    shows = root @ _visibility(vae, means[:64]) @ root
+    size, turn = torch.linalg.eigh(shows)
+    spread = (size / size.max()).pow(FALL).clamp(min=LEAST_SPREAD)
+    log.info(f"vae spread={[round(float(s), 3) for s in spread.flip(0)]}")
+    _fold(vae, centre, into=(turn * spread).T @ torch.linalg.inv(root), out=root @ (turn / spread))
+
+
+def _root(covariance: torch.Tensor) -> torch.Tensor:
+    """The symmetric square root."""
+    size, turn = torch.linalg.eigh(covariance)
+    return (turn * size.clamp(min=1e-8).sqrt()) @ turn.T
+
+
+def _visibility(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """How much pixels answer to each pair of channels, (C, C), probed with patterns as they occur in `latents`."""
+    drawn = vae.decode(latents).sample
+    patterns = latents.flip(0)[:, :1]
+    answers = []
+    for channel in range(latents.shape[1]):
+        moved = latents.clone()
+        moved[:, channel] += PROBE * patterns[:, 0]
+        answers.append((vae.decode(moved).sample - drawn).flatten() / PROBE)
+    together = torch.stack(answers)
+    return together @ together.T / together.shape[1]
+
+
+def _fold(vae: Any, centre: torch.Tensor, into: torch.Tensor, out: torch.Tensor) -> None:
+    """Latents z become into @ (z - centre), and `out` leads back."""
     channels = len(centre)
-    into, out = vae.quant_conv, vae.post_quant_conv
-    into.weight[:channels] /= spread[:, None, None, None]
-    into.bias[:channels] = (into.bias[:channels] - centre) / spread
+    first, last = vae.quant_conv, vae.post_quant_conv
+    weight = first.weight[:channels, :, 0, 0]
+    first.weight[:channels] = (into @ weight)[:, :, None, None]
+    first.bias[:channels] = into @ (first.bias[:channels] - centre)
     # The other half is the log of the variance: next to none, so that a sample is the mean the unet learnt.
-    into.weight[channels:] = 0.0
-    into.bias[channels:] = NARROW
-    out.bias += (out.weight[:, :, 0, 0] * centre).sum(dim=1)
-    out.weight *= spread[None, :, None, None]
+    first.weight[channels:] = 0.0
+    first.bias[channels:] = NARROW
+    weight = last.weight[:, :, 0, 0]
+    last.bias += weight @ centre
+    last.weight.copy_((weight @ out)[:, :, None, None])
 
 
 @torch.no_grad()
