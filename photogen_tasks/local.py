@@ -102,12 +102,7 @@ def environment(config: Settings) -> dict[str, str]:
         "METRICS_PORT": str(config.metrics_port),
         "REDIS_PORT": str(config.redis_port),
     }
-    # Threads that wait by spinning take the cores from the other parts of this one machine.
-    return child_environment(
-        PYTHONUNBUFFERED="1",
-        OMP_WAIT_POLICY="PASSIVE",
-        **{f"PHOTOGEN_{name}": value for name, value in changes.items()},
-    )
+    return child_environment(PYTHONUNBUFFERED="1", **{f"PHOTOGEN_{name}": value for name, value in changes.items()})
 
 
 def _public_url(config: Settings) -> str:

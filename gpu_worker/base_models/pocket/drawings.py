@@ -21,14 +21,10 @@ class Drawings:
     """The shards of `folder` read so far: images uint8 (N, 3, side, side) and one attribute row each.
 
     `alphas`, uint8 (N, 1, side / 4, side / 4), says where the person is, on the grid of the latents.
-
-    Of several trainings side by side each reads every `of`-th shard, starting with its own `number`.
     """
 
     folder: Path
     side: int
-    number: int = 0
-    of: int = 1
     images: torch.Tensor = field(init=False)
     alphas: torch.Tensor = field(init=False)
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -41,8 +37,7 @@ class Drawings:
 
     def refresh(self) -> int:
         """Read shards that are new and whole (jsonl is written last); returns how many drawings came."""
-        own = sorted(self.folder.glob("*.npz"))[self.number :: self.of]
-        new = [shard for shard in own if shard.stem not in self.shards]
+        new = [shard for shard in sorted(self.folder.glob("*.npz")) if shard.stem not in self.shards]
         parts, alphas = [self.images], [self.alphas]
         for shard in new:
             labels = shard.with_suffix(".jsonl")

@@ -3,6 +3,7 @@
 What is learnt stands in train_vae, train_unet and train_scorer; no model and no data here.
 """
 
+import argparse
 import json
 import logging
 import math
@@ -15,8 +16,6 @@ from typing import Any
 
 import torch
 from torch import nn
-
-from gpu_worker.base_models.pocket.processes import agreed, average_gradients, rank
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class Training:
             betas=(0.9, 0.99),
             weight_decay=self.weight_decay,
         )
-        self.generator = torch.Generator().manual_seed(self.seed + rank())  # own pictures each
+        self.generator = torch.Generator().manual_seed(self.seed)
         self.ema = {k: v.detach().clone() for k, v in self.module.state_dict().items()}
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -74,8 +73,6 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint beside and rename it: a crash leaves the old one or the new one, whole."""
-        if rank() > 0:
-            return
         state = {
             "module": self.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -99,10 +96,7 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.ema = state["ema"]
         self.step, self.seconds = state["step"], state["seconds"]
-        if rank() == 0:
-            self.generator.set_state(state["generator"])
-        else:
-            self.generator.manual_seed(self.seed + rank() + self.step)
+        self.generator.set_state(state["generator"])
         self.losses = [(step, loss) for step, loss in state["losses"]]
         return True
 
@@ -127,22 +121,18 @@ def run(
     budget: Budget,
     loss_of_batch: Callable[[], torch.Tensor],
     every: dict[float, Callable[[], Any]] | None = None,
-    shows: dict[float, Callable[[], Any]] | None = None,
 ) -> None:
-    """Train until the budget is used.
-
-    `every` maps seconds to what each process does at such intervals, `shows` to what the first one does.
-    """
-    hooks = (every or {}) | ((shows or {}) if rank() == 0 else {})
+    """Train until the budget is used; `every` maps seconds to what is done at such intervals."""
+    hooks = every or {}
     recent: list[float] = []
     clock, kept = time.monotonic(), time.monotonic()
     due = {seconds: time.monotonic() + seconds for seconds in hooks}
-    while (progress := agreed(budget.progress(training.step, training.seconds))) < 1.0:
+    while (progress := budget.progress(training.step, training.seconds)) < 1.0:
         recent.append(_train_step(training, progress, loss_of_batch))
         now = time.monotonic()
         training.seconds += now - clock
         clock = now
-        if training.step % LOG_STEPS == 0 and rank() == 0:
+        if training.step % LOG_STEPS == 0:
             _log(training, recent, progress)
             recent = []
         if now - kept > budget.checkpoint_seconds:
@@ -161,13 +151,11 @@ def _train_step(training: Training, progress: float, loss_of_batch: Callable[[],
         group["lr"] = training.learning_rate * warm * cosine
     loss = loss_of_batch()
     loss.backward()
-    average_gradients(training.module)
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
     training.optimiser.step()
     training.optimiser.zero_grad(set_to_none=True)
     training.step += 1
-    if rank() == 0:
-        training.average()
+    training.average()
     return float(loss.detach())
 
 
@@ -177,3 +165,14 @@ def _log(training: Training, recent: list[float], progress: float) -> None:
     log.info(
         f"{training.name} step={training.step} seconds={training.seconds:.0f} progress={progress:.3f} loss={loss:.4f}",
     )
+
+
+def train_command(work: Callable[..., None], folders: tuple[str, ...], minutes: float) -> None:
+    """The command line of a training: `work(*folders, seconds)`."""
+    arguments = argparse.ArgumentParser(description=work.__doc__)
+    for folder in folders:
+        arguments.add_argument(folder, type=Path)
+    arguments.add_argument("--minutes", type=float, default=minutes)
+    given = arguments.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    work(*(getattr(given, folder) for folder in folders), 60 * given.minutes)

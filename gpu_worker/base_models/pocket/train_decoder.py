@@ -12,8 +12,7 @@ from torch import nn
 
 from gpu_worker.base_models.pocket.architecture import RESOLUTION
 from gpu_worker.base_models.pocket.drawings import Drawings
-from gpu_worker.base_models.pocket.loop import Budget, Training, run
-from gpu_worker.base_models.pocket.processes import count, rank, train_command
+from gpu_worker.base_models.pocket.loop import Budget, Training, run, train_command
 from gpu_worker.base_models.pocket.train_vae import batch_of, drawing_loss, save_round_trip
 
 LEARNING_RATE = 6e-4
@@ -40,9 +39,7 @@ def train_decoder(
         drawn = vae.decode(latents + LATENT_NOISE * noise).sample
         return drawing_loss(drawn, images)
 
-    run(training, budget, loss, shows={SHEET_SECONDS: lambda: _sheet(training, vae, drawings)})
-    if rank() > 0:
-        return None
+    run(training, budget, loss, every={SHEET_SECONDS: lambda: _sheet(training, vae, drawings)})
     best = _averaged(training, vae)
     best.save_pretrained(folder / "vae-sharp")
     _sheet(training, vae, drawings)
@@ -63,8 +60,7 @@ def _sheet(training: Training, vae: Any, drawings: Drawings) -> None:
 def command(drawings: Path, vae: Path, out: Path, seconds: float) -> None:
     """Train the decoder of `vae` once more; see train_decoder()."""
     coder: Any = AutoencoderKL.from_pretrained(vae)
-    part = Drawings(drawings, RESOLUTION, rank(), count())
-    train_decoder(part, coder, out, Budget(seconds=seconds))
+    train_decoder(Drawings(drawings, RESOLUTION), coder, out, Budget(seconds=seconds))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Half of what it sees went through pocket's VAE, and all of it is blurred, tinted
 it judges generated images by their content and not by their polish. People held out are judged at the end.
 """
 
-import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from diffusers import AutoencoderKL
 from torch.nn import functional
 
 from gpu_worker.base_models.pocket.drawings import Drawings, held_out, to_network, to_pixels
-from gpu_worker.base_models.pocket.loop import Budget, Training, run
+from gpu_worker.base_models.pocket.loop import Budget, Training, run, train_command
 from gpu_worker.base_models.pocket.people import vocabulary
 from gpu_worker.score import SIDE, AttributeNetwork, AttributeScorer, visible
 
@@ -113,23 +112,14 @@ def _answer_loss(logits: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits, answers, ignore_index=UNSEEN, label_smoothing=0.05)
 
 
-def main() -> None:
-    """`python -m gpu_worker.base_models.pocket.train_scorer DRAWINGS VAE OUT --minutes 6`."""
-    arguments = argparse.ArgumentParser(description=main.__doc__)
-    arguments.add_argument("drawings", type=Path)
-    arguments.add_argument("vae", type=Path)
-    arguments.add_argument("out", type=Path)
-    arguments.add_argument("--minutes", type=float, default=6.0)
-    arguments.add_argument("--threads", type=int, default=2)
-    given = arguments.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    torch.set_num_threads(given.threads)
-    vae: Any = AutoencoderKL.from_pretrained(given.vae)
-    drawings = Drawings(given.drawings, SIDE)
-    scorer, right = train_scorer(drawings, vae, given.out, Budget(seconds=60 * given.minutes))
+def command(drawings: Path, vae: Path, out: Path, seconds: float) -> None:
+    """Train the attribute scorer on the drawings and on what `vae` leaves of them; see train_scorer()."""
+    coder: Any = AutoencoderKL.from_pretrained(vae)
+    seen = Drawings(drawings, SIDE)
+    scorer, right = train_scorer(seen, coder, out, Budget(seconds=seconds))
     log.info(right)
-    scorer.save(given.out / "scorer", {"accuracy_on_unseen_people": right, "drawings": len(drawings.rows)})
+    scorer.save(out / "scorer", {"accuracy_on_unseen_people": right, "drawings": len(seen.rows)})
 
 
 if __name__ == "__main__":
-    main()
+    train_command(command, ("drawings", "vae", "out"), minutes=6)

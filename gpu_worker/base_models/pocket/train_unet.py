@@ -13,15 +13,14 @@ from torch import nn
 
 from gpu_worker.base_models.pocket.architecture import RESOLUTION, build_pipe
 from gpu_worker.base_models.pocket.drawings import Drawings, to_network
-from gpu_worker.base_models.pocket.loop import Budget, Training, run
+from gpu_worker.base_models.pocket.loop import Budget, Training, run, train_command
 from gpu_worker.base_models.pocket.pictures import save_sheet
-from gpu_worker.base_models.pocket.processes import count, rank, train_command
 from gpu_worker.base_models.pocket.prompts import TEST_PROMPTS, training_caption
 from gpu_worker.base_models.stable_diffusion import StableDiffusion, of_pipe
 
 log = logging.getLogger(__name__)
 
-BATCH = 16  # over all processes; at this budget more train steps teach more than bigger ones
+BATCH = 16  # at this budget more train steps teach more than bigger ones
 # Scenes are learnt in minutes, people in an hour: the loss looks at the people.
 BACKGROUND_WEIGHT = 0.25
 LEARNING_RATE = 6e-4
@@ -53,8 +52,8 @@ class Latents:
             log.info(f"unet drawings={len(self.latents)}")
 
     def batch(self, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
-        """This process's share of BATCH random latents, with weights and a caption each."""
-        chosen = torch.randint(0, len(self.latents), (BATCH // count(),), generator=generator)
+        """BATCH random latents, with weights and a caption each."""
+        chosen = torch.randint(0, len(self.latents), (BATCH,), generator=generator)
         captions = [training_caption(self.drawings.rows[i]["attributes"], generator) for i in chosen.tolist()]
         latents = self.latents[chosen].contiguous(memory_format=torch.channels_last)
         return latents, self.weights[chosen], captions
@@ -88,9 +87,7 @@ def train_unet(drawings: Drawings, vae: Any, folder: Path, budget: Budget, seed:
         save_sheet(draw_prompts(pipe, list(TEST_PROMPTS)), SHEET_SEEDS * 2, folder / "unet-sheet.png")
         pipe.save_pretrained(folder / "pipe")
 
-    run(training, budget, loss, every={REFRESH_SECONDS: latents.refresh}, shows={SHEET_SECONDS: sheet})
-    if rank() > 0:
-        return None
+    run(training, budget, loss, every={REFRESH_SECONDS: latents.refresh, SHEET_SECONDS: sheet})
     sheet()
     return averaged_pipe(training, vae, seed)
 
@@ -126,8 +123,7 @@ def draw_prompts(pipe: Any, prompts: list[str], seeds: int = SHEET_SEEDS) -> tor
 def command(drawings: Path, vae: Path, out: Path, seconds: float) -> None:
     """Train pocket's unet and text encoder on the latents of `vae`; see train_unet()."""
     coder: Any = AutoencoderKL.from_pretrained(vae)
-    part = Drawings(drawings, RESOLUTION, rank(), count())
-    train_unet(part, coder, out, Budget(seconds=seconds))
+    train_unet(Drawings(drawings, RESOLUTION), coder, out, Budget(seconds=seconds))
 
 
 if __name__ == "__main__":

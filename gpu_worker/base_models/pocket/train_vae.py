@@ -12,13 +12,12 @@ import torch
 
 from gpu_worker.base_models.pocket.architecture import RESOLUTION, new_vae
 from gpu_worker.base_models.pocket.drawings import Drawings, to_network, to_pixels
-from gpu_worker.base_models.pocket.loop import Budget, Training, run
+from gpu_worker.base_models.pocket.loop import Budget, Training, run, train_command
 from gpu_worker.base_models.pocket.pictures import save_sheet
-from gpu_worker.base_models.pocket.processes import count, rank, train_command
 
 log = logging.getLogger(__name__)
 
-BATCH = 8  # per process; small: few images per second, so many small steps teach more than few big ones
+BATCH = 16  # small: few images per second, so many small steps teach more than few big ones
 LEARNING_RATE = 1.5e-3
 EMA_DECAY = 0.99
 SQUARE_WEIGHT = 5.0
@@ -46,11 +45,8 @@ def train_vae(drawings: Drawings, folder: Path, budget: Budget, seed: int = 0, r
         training,
         budget,
         lambda: _loss(vae, batch_of(drawings.images, training.generator), training.generator),
-        every={REFRESH_SECONDS: drawings.refresh},
-        shows={SHEET_SECONDS: sheet},
+        every={REFRESH_SECONDS: drawings.refresh, SHEET_SECONDS: sheet},
     )
-    if rank() > 0:
-        return None
     sheet()
     best = training.averaged(new_vae())
     normalise_latents(best, drawings.images[:: max(1, len(drawings.images) // 500)])
@@ -154,8 +150,7 @@ def save_round_trip(vae: Any, drawings: Drawings, file: Path) -> None:
 
 def command(drawings: Path, out: Path, seconds: float) -> None:
     """Train pocket's VAE on the shards in `drawings`; see train_vae()."""
-    part = Drawings(drawings, RESOLUTION, rank(), count())
-    train_vae(part, out, Budget(seconds=seconds))
+    train_vae(Drawings(drawings, RESOLUTION), out, Budget(seconds=seconds))
 
 
 if __name__ == "__main__":
