@@ -25,14 +25,14 @@ JITTER = 0.08  # share of the side by which a variant may be cropped tighter: fr
 
 def instance_variants(
     preprocess: Path, matte: Path, side: int, *, count: int, background_probability: float, seed: int
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Each instance image `count` times in slightly different crops, uint8 (photos * count, side, side, 3).
 
-    With `background_probability` a variant shows the cutout on a plain random colour, so that the identifier
+    Beside them whether the background was replaced, bool (photos * count,). With `background_probability` a variant shows the cutout on a plain random colour, so that the identifier
     comes to mean the person and not the room; photos without a cutout keep their background.
     """
     rng = np.random.default_rng(seed)
-    variants = []
+    variants, plain = [], []
     for path in sorted((preprocess / "instance").glob("*.png")):
         photo = Image.fromarray(read_rgb(path))
         cutout = _cutout(matte / "cutout" / path.name)
@@ -40,7 +40,14 @@ def instance_variants(
             replace = cutout is not None and rng.random() < background_probability
             source = _on_colour(cutout, rng) if cutout is not None and replace else photo
             variants.append(np.asarray(_jittered(source, side, rng)))
-    return np.stack(variants)
+            plain.append(replace)
+    return np.stack(variants), np.array(plain)
+
+
+def instance_photos(preprocess: Path, side: int) -> np.ndarray:
+    """Every instance image once, whole, uint8 (photos, side, side, 3)."""
+    paths = sorted((preprocess / "instance").glob("*.png"))
+    return np.stack([np.asarray(Image.fromarray(read_rgb(path)).resize((side, side))) for path in paths])
 
 
 def to_tensor(images: np.ndarray) -> torch.Tensor:

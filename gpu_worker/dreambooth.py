@@ -44,14 +44,15 @@ class Hyperparameters(StageConfig):
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learnt: latents float32 (N, channels, h, w), and prompts[0] for every instance image.
+    """What is learnt: latents of instance and class images, float32 (N, channels, h, w) and (M, channels, h, w).
 
-    `class_prompt` holds, per class image, the index of its prompt in `prompts`, int64 (M,); M = 0 switches
-    prior preservation off.
+    `instance_prompt`, int64 (N,), and `class_prompt`, int64 (M,), hold the index of each image's prompt in
+    `prompts`; M = 0 switches prior preservation off.
     """
 
     prompts: Sequence[str]
     instance_latents: torch.Tensor
+    instance_prompt: torch.Tensor
     class_latents: torch.Tensor
     class_prompt: torch.Tensor
 
@@ -78,7 +79,7 @@ class DreamBooth:
         optimizer = torch.optim.AdamW(groups, weight_decay=config.adam_weight_decay)
         prepared = self.accelerator.prepare(optimizer, *(getattr(base, n) for n in trained_parts(config)))
         self.optimizer = prepared[0]
-        self.embeds = None if config.train_text_encoder else self._encode().detach()
+        self.embeds = None if config.train_text_encoder else base.encode_prompts(lesson.prompts).detach()
 
     @property
     def progress(self) -> Progress:
@@ -103,24 +104,28 @@ class DreamBooth:
 
     def _loss(self) -> torch.Tensor:
         lesson, batch = self.lesson, self.config.train_batch_size
-        picked = lesson.instance_latents[self._draw(len(lesson.instance_latents))]
-        prompt = torch.zeros(batch, dtype=torch.int64)
+        shown = self._draw(len(lesson.instance_latents))
+        picked, prompt = lesson.instance_latents[shown], lesson.instance_prompt[shown]
         if len(lesson.class_latents):
             others = self._draw(len(lesson.class_latents))
             picked = torch.cat([picked, lesson.class_latents[others]])
             prompt = torch.cat([prompt, lesson.class_prompt[others]])
         with self.accelerator.autocast():
-            embeds = self._encode() if self.embeds is None else self.embeds
             latents = picked.to(self.accelerator.device)
-            losses = self.base.loss_per_image(latents, embeds[prompt.to(embeds.device)], self.generator)
+            losses = self.base.loss_per_image(latents, self._encode(prompt), self.generator)
         prior = losses[batch:].mean() if len(losses) > batch else losses.new_zeros(())
         return losses[:batch].mean() + self.config.prior_loss_weight * prior
 
     def _draw(self, count: int) -> torch.Tensor:
         return torch.randint(count, (self.config.train_batch_size,), generator=self.generator)
 
-    def _encode(self) -> torch.Tensor:
-        return self.base.encode_prompts(self.lesson.prompts)
+    def _encode(self, prompt: torch.Tensor) -> torch.Tensor:
+        """Embeddings of the lesson's prompts by index, each encoded once."""
+        if self.embeds is not None:
+            return self.embeds[prompt.to(self.embeds.device)]
+        used, place = prompt.unique(return_inverse=True)
+        embeds = self.base.encode_prompts([self.lesson.prompts[index] for index in used.tolist()])
+        return embeds[place.to(embeds.device)]
 
 
 def _open_for_training(base: BaseModel, name: str, config: Hyperparameters) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from pydantic import Field
 from gpu_worker import checkpoints as saves
 from gpu_worker.base_models.family import BaseModel
 from gpu_worker.base_models.pocket import WEIGHTS
-from gpu_worker.dataset import class_latents, encode, instance_variants
+from gpu_worker.captions import describe
+from gpu_worker.dataset import class_latents, encode, instance_photos, instance_variants
 from gpu_worker.device import pick_device, telling_out_of_memory
 from gpu_worker.dreambooth import DreamBooth, Hyperparameters, Lesson, trained_parts
 from gpu_worker.loss_curve import draw_loss_curve
@@ -38,6 +39,7 @@ class TrainConfig(Hyperparameters):
     identifier: str = Field(default="sks", pattern=r"^[A-Za-z0-9]{1,16}$")
     class_noun: str = Field(default="person", pattern=r"^[A-Za-z][A-Za-z -]{0,31}$")
     instance_prompt: str = "a photo of a {identifier} {class_noun}"
+    caption_photos: bool = False  # say in the instance prompt what each photo shows besides the subject; pocket only
     class_prompts: tuple[str, ...] = Field(default=("a photo of a {class_noun}",), min_length=1)
     num_class_images: int = Field(default=200, ge=0)  # 0: no prior preservation
     class_inference_steps: int = 25
@@ -102,10 +104,11 @@ def _prepare(
 ) -> Lesson:
     """Draw the class images, make the instance variants, encode both."""
     class_prompts = [config.prompt(text) for text in config.class_prompts]
-    variants = instance_variants(
+    side = config.resolution or base.resolution
+    variants, plain = instance_variants(
         inputs / "preprocess",
         inputs / "matte",
-        config.resolution or base.resolution,
+        side,
         count=config.variants_per_photo,
         background_probability=config.background_probability,
         seed=config.seed,
@@ -124,8 +127,19 @@ def _prepare(
             shared=kept,
             on_step=on_step,
         )
-    which = 1 + torch.arange(config.num_class_images) % len(class_prompts)
-    return Lesson([config.prompt(config.instance_prompt), *class_prompts], instance, others, which)
+    prompts = _instance_prompts(inputs / "preprocess", side, config)
+    photo = torch.arange(len(instance)) // config.variants_per_photo
+    shown = 2 * photo + torch.from_numpy(plain) if len(prompts) > 1 else torch.zeros_like(photo)
+    which = len(prompts) + torch.arange(config.num_class_images) % len(class_prompts)
+    return Lesson([*prompts, *class_prompts], instance, shown, others, which)
+
+
+def _instance_prompts(preprocess: Path, side: int, config: TrainConfig) -> list[str]:
+    """One prompt for all photos, or two for each: as it is, and with a plain background."""
+    prompt = config.prompt(config.instance_prompt)
+    if not config.caption_photos:
+        return [prompt]
+    return [prompt + words for photo in describe(instance_photos(preprocess, side)) for words in photo]
 
 
 def _learn(

@@ -29,7 +29,7 @@ def red_person_in_blue_room(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def variants(folders: tuple[Path, Path], probability: float, seed: int = 0) -> np.ndarray:
-    return instance_variants(*folders, 32, count=12, background_probability=probability, seed=seed)
+    return instance_variants(*folders, 32, count=12, background_probability=probability, seed=seed)[0]
 
 
 def test_the_room_goes_and_the_person_stays(red_person_in_blue_room: tuple[Path, Path]) -> None:

@@ -67,9 +67,14 @@ def caption(attributes: Mapping[str, str], drop: frozenset[str] = frozenset()) -
     """Say what is seen, in one fixed order; `drop` names facets of FACETS, or "class_noun" for "person"."""
     noun = "person" if "class_noun" in drop else attributes["class_noun"]
     looks = [phrase for facet, phrase in _looks(attributes) if phrase and facet not in drop]
-    around = [phrase for facet, phrase in _around(attributes) if phrase and facet not in drop]
+    around = surroundings(attributes, drop)
     first = f"a photo of a {noun}" + (f" with {', '.join(looks)}" if looks else "")
     return ", ".join([first, *around])
+
+
+def surroundings(attributes: Mapping[str, str], drop: frozenset[str] = frozenset()) -> list[str]:
+    """Mood, garment and scene as a caption says them: what changes from photo to photo of one person."""
+    return [phrase for facet, phrase in _around(attributes) if phrase and facet not in drop]
 
 
 def _looks(seen: Mapping[str, str]) -> list[tuple[str, str]]:
