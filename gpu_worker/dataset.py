@@ -28,7 +28,8 @@ def instance_variants(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each instance image `count` times in slightly different crops, uint8 (photos * count, side, side, 3).
 
-    Beside them whether the background was replaced, bool (photos * count,). With `background_probability` a variant shows the cutout on a plain random colour, so that the identifier
+    Beside them whether the background was replaced, bool (photos * count,).
+    With `background_probability` a variant shows the cutout on a plain random colour, so that the identifier
     comes to mean the person and not the room; photos without a cutout keep their background.
     """
     rng = np.random.default_rng(seed)

@@ -25,7 +25,7 @@ LICENCE = "Apache-2.0"
 TRAININGS = ("vae", "unet", "decoder", "scorer")
 
 
-def package(trained: Path, weights: Path, drawings: int) -> dict[str, Any]:
+def package(trained: Path, weights: Path, drawings: int, note: str = "") -> dict[str, Any]:
     """Write `weights` from the folder the trainings wrote into; returns what pocket.json says."""
     shutil.rmtree(weights, ignore_errors=True)
     sharp = trained / "vae-sharp"
@@ -39,7 +39,7 @@ def package(trained: Path, weights: Path, drawings: int) -> dict[str, Any]:
     save_loss_curve(curves, weights / "loss.png")
     (weights / "loss.json").write_text(json.dumps(curves) + "\n")
     save_sheet(draw_prompts(pipe.to(torch.float32), list(TEST_PROMPTS)), 2 * SHEET_SEEDS, weights / "sheet.jpg")
-    facts = _facts(weights, trained, curves, drawings)
+    facts = _facts(weights, trained, curves, drawings) | ({"note": note} if note else {})
     (weights / "pocket.json").write_text(json.dumps(facts, indent=1) + "\n")
     (weights / "README.md").write_text(_readme(facts))
     return facts
@@ -80,7 +80,9 @@ A Stable-Diffusion-shaped base model of 14 million parameters for 64 px images, 
 on two CPU cores. {facts["trained_on"][0].upper()}{facts["trained_on"][1:]}. Licence {facts["licence"]}, commercial
 use allowed. It is a test piece: its people are drawn, not photographed.
 
-`StableDiffusionPipeline.from_pretrained` opens this folder. `make pocket` makes it anew. `pocket.json` holds the
+`StableDiffusionPipeline.from_pretrained` opens this folder. `make pocket` makes it anew; since its trainings end by
+the clock, another machine makes a sibling and not a copy. {facts.get("note", "")}
+`pocket.json` holds the
 training's facts and the hashes, `loss.png` the curves, `scorer/` the attribute scorer.
 
 ![samples](sheet.jpg)
@@ -97,10 +99,11 @@ def main() -> None:
     arguments.add_argument("trained", type=Path)
     arguments.add_argument("weights", type=Path)
     arguments.add_argument("--drawings", type=int, required=True)
+    arguments.add_argument("--note", default="", help="what else one must know about these weights")
     given = arguments.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(2)
-    log.info(json.dumps(package(given.trained, given.weights, given.drawings), indent=1))
+    log.info(json.dumps(package(given.trained, given.weights, given.drawings, given.note), indent=1))
 
 
 if __name__ == "__main__":

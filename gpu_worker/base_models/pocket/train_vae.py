@@ -106,7 +106,8 @@ def normalise_latents(vae: Any, images: torch.Tensor) -> None:
 def _root(covariance: torch.Tensor) -> torch.Tensor:
     """The symmetric square root."""
     size, turn = torch.linalg.eigh(covariance)
-    return (turn * size.clamp(min=1e-8).sqrt()) @ turn.T
+    root: torch.Tensor = (turn * size.clamp(min=1e-8).sqrt()) @ turn.T
+    return root
 
 
 def _visibility(vae: Any, latents: torch.Tensor) -> torch.Tensor:
