@@ -112,7 +112,7 @@ def test_long_thin_and_tiny_photos_are_refused(tmp_path: Path) -> None:
 def test_huge_files_are_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "a.jpg"
     with path.open("wb") as file:
-        file.truncate(26_000_000)
+        file.truncate(27_000_000)
     with pytest.raises(BadPhotos) as caught:
         read_photo(path, "photo 1")
     assert caught.value.code == "photo_too_large"
