@@ -42,6 +42,8 @@ def package(trained: Path, weights: Path, drawings: int, note: str = "") -> dict
     facts = _facts(weights, trained, curves, drawings) | ({"note": note} if note else {})
     (weights / "pocket.json").write_text(json.dumps(facts, indent=1) + "\n")
     (weights / "README.md").write_text(_readme(facts))
+    for file in weights.rglob("*.*"):  # diffusers writes for its own user alone, and a worker may be another
+        file.chmod(0o644)
     return facts
 
 
