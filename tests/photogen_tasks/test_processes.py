@@ -12,7 +12,7 @@ import pytest
 from photogen_tasks.processes import Part, Processes
 from tests.conftest import await_true
 
-STEADY = "import time, os; print('here', os.getpid(), flush=True)\nwhile True: time.sleep(60)"
+STEADY = "import signal, os; print('here', os.getpid(), flush=True)\nwhile True: signal.pause()"
 WITH_CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {STEADY!r}])"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{STEADY}"
 
