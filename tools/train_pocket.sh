@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Draws people and trains the pocket base model on them: about two hours of two cores. Resumable: run it again.
+# Draws people and trains the pocket base model on them: about two and a half hours of two cores that do
+# nothing else. Resumable: run it again.
 # Needs EGL for drawing (Debian: libegl1 libgl1-mesa-dri); no display, no GPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,8 +11,7 @@ count=9000
 
 mkdir -p "$work"
 $python -m $pocket.people "$work/drawings" --count $count --size 128 --workers 2 --seed 0
-$python -m $pocket.train_vae "$work/drawings" "$work" --minutes 25
-$python -m $pocket.train_unet "$work/drawings" "$work/vae" "$work" --minutes 60
-$python -m $pocket.train_decoder "$work/drawings" "$work/vae" "$work" --minutes 8
-$python -m $pocket.train_scorer "$work/drawings" "$work/vae" "$work" --minutes 6
+$python -m $pocket.train_vae "$work/drawings" "$work"
+$python -m $pocket.train_unet "$work/drawings" "$work/vae" "$work"
+$python -m $pocket.train_scorer "$work/drawings" "$work/vae" "$work"
 $python -m $pocket.package "$work" gpu_worker/base_models/pocket/weights --drawings $count

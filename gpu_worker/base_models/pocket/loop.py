@@ -1,4 +1,4 @@
-"""The loop that all of pocket's trainings share: time budget, EMA, checkpoints, loss curve.
+"""The loop that all of pocket's trainings share: a budget of train steps, EMA, checkpoints, loss curve.
 
 What is learnt stands in train_vae, train_unet and train_scorer; no model and no data here.
 """
@@ -26,15 +26,14 @@ LOG_STEPS = 20
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: wall seconds over all resumptions, or train steps (the same on every machine)."""
+    """How long to train: train steps over all resumptions, and not seconds, so that every machine does the same."""
 
-    seconds: float = math.inf
-    steps: int = 2**62
+    steps: int
     checkpoint_seconds: float = 180.0  # a crash costs three minutes at most
 
-    def progress(self, step: int, seconds: float) -> float:
+    def progress(self, step: int) -> float:
         """Share of the budget used, 0..1."""
-        return min(1.0, max(step / self.steps, seconds / self.seconds))
+        return min(1.0, step / self.steps)
 
 
 @dataclass
@@ -127,7 +126,7 @@ def run(
     recent: list[float] = []
     clock, kept = time.monotonic(), time.monotonic()
     due = {seconds: time.monotonic() + seconds for seconds in hooks}
-    while (progress := budget.progress(training.step, training.seconds)) < 1.0:
+    while (progress := budget.progress(training.step)) < 1.0:
         recent.append(_train_step(training, progress, loss_of_batch))
         now = time.monotonic()
         training.seconds += now - clock
@@ -167,12 +166,12 @@ def _log(training: Training, recent: list[float], progress: float) -> None:
     )
 
 
-def train_command(work: Callable[..., None], folders: tuple[str, ...], minutes: float) -> None:
-    """The command line of a training: `work(*folders, seconds)`."""
+def train_command(work: Callable[..., None], folders: tuple[str, ...], steps: int) -> None:
+    """The command line of a training: `work(*folders, budget)`."""
     arguments = argparse.ArgumentParser(description=work.__doc__)
     for folder in folders:
         arguments.add_argument(folder, type=Path)
-    arguments.add_argument("--minutes", type=float, default=minutes)
+    arguments.add_argument("--steps", type=int, default=steps, help="train steps, over all resumptions")
     given = arguments.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    work(*(getattr(given, folder) for folder in folders), 60 * given.minutes)
+    work(*(getattr(given, folder) for folder in folders), Budget(given.steps))

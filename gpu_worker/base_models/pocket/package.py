@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline
 
 from gpu_worker.base_models.pocket.pictures import save_loss_curve, save_sheet
 from gpu_worker.base_models.pocket.prompts import TEST_PROMPTS
@@ -22,15 +22,13 @@ from gpu_worker.base_models.pocket.train_unet import SHEET_SEEDS, draw_prompts
 log = logging.getLogger(__name__)
 
 LICENCE = "Apache-2.0"
-TRAININGS = ("vae", "unet", "decoder", "scorer")
+TRAININGS = ("vae", "unet", "scorer")
 
 
-def package(trained: Path, weights: Path, drawings: int, note: str = "") -> dict[str, Any]:
+def package(trained: Path, weights: Path, drawings: int) -> dict[str, Any]:
     """Write `weights` from the folder the trainings wrote into; returns what pocket.json says."""
     shutil.rmtree(weights, ignore_errors=True)
-    sharp = trained / "vae-sharp"
-    vae: Any = AutoencoderKL.from_pretrained(sharp if sharp.is_dir() else trained / "vae")
-    pipe: Any = StableDiffusionPipeline.from_pretrained(trained / "pipe", vae=vae, safety_checker=None)
+    pipe: Any = StableDiffusionPipeline.from_pretrained(trained / "pipe", safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(torch.float16).save_pretrained(weights, safe_serialization=True)
     shutil.copytree(trained / "scorer", weights / "scorer")
@@ -39,7 +37,7 @@ def package(trained: Path, weights: Path, drawings: int, note: str = "") -> dict
     save_loss_curve(curves, weights / "loss.png")
     (weights / "loss.json").write_text(json.dumps(curves) + "\n")
     save_sheet(draw_prompts(pipe.to(torch.float32), list(TEST_PROMPTS)), 2 * SHEET_SEEDS, weights / "sheet.jpg")
-    facts = _facts(weights, trained, curves, drawings) | ({"note": note} if note else {})
+    facts = _facts(weights, trained, curves, drawings)
     (weights / "pocket.json").write_text(json.dumps(facts, indent=1) + "\n")
     (weights / "README.md").write_text(_readme(facts))
     for file in weights.rglob("*.*"):  # diffusers writes for its own user alone, and a worker may be another
@@ -82,10 +80,9 @@ A Stable-Diffusion-shaped base model of 14 million parameters for 64 px images, 
 on two CPU cores. {facts["trained_on"][0].upper()}{facts["trained_on"][1:]}. Licence {facts["licence"]}, commercial
 use allowed. It is a test piece: its people are drawn, not photographed.
 
-`StableDiffusionPipeline.from_pretrained` opens this folder. `make pocket` makes it anew; since its trainings end by
-the clock, another machine makes a sibling and not a copy. {facts.get("note", "")}
-`pocket.json` holds the
-training's facts and the hashes, `loss.png` the curves, `scorer/` the attribute scorer.
+`StableDiffusionPipeline.from_pretrained` opens this folder. `make pocket` makes it anew: the same drawings, seeds and
+train steps, so the same weights up to the rounding of another processor. `pocket.json` holds the training's facts and
+the hashes, `loss.png` the curves, `scorer/` the attribute scorer.
 
 ![samples](sheet.jpg)
 
@@ -101,11 +98,10 @@ def main() -> None:
     arguments.add_argument("trained", type=Path)
     arguments.add_argument("weights", type=Path)
     arguments.add_argument("--drawings", type=int, required=True)
-    arguments.add_argument("--note", default="", help="what else one must know about these weights")
     given = arguments.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(2)
-    log.info(json.dumps(package(given.trained, given.weights, given.drawings, given.note), indent=1))
+    log.info(json.dumps(package(given.trained, given.weights, given.drawings), indent=1))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from gpu_worker.score import SIDE, AttributeNetwork, AttributeScorer, visible
 
 log = logging.getLogger(__name__)
 
+STEPS = 1000
 BATCH = 64
 LEARNING_RATE = 2e-3
 EMA_DECAY = 0.995
@@ -112,14 +113,14 @@ def _answer_loss(logits: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits, answers, ignore_index=UNSEEN, label_smoothing=0.05)
 
 
-def command(drawings: Path, vae: Path, out: Path, seconds: float) -> None:
+def command(drawings: Path, vae: Path, out: Path, budget: Budget) -> None:
     """Train the attribute scorer on the drawings and on what `vae` leaves of them; see train_scorer()."""
     coder: Any = AutoencoderKL.from_pretrained(vae)
     seen = Drawings(drawings, SIDE)
-    scorer, right = train_scorer(seen, coder, out, Budget(seconds=seconds))
+    scorer, right = train_scorer(seen, coder, out, budget)
     log.info(right)
     scorer.save(out / "scorer", {"accuracy_on_unseen_people": right, "drawings": len(seen.rows)})
 
 
 if __name__ == "__main__":
-    train_command(command, ("drawings", "vae", "out"), minutes=6)
+    train_command(command, ("drawings", "vae", "out"), steps=STEPS)

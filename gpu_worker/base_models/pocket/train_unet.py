@@ -20,11 +20,12 @@ from gpu_worker.base_models.stable_diffusion import StableDiffusion, of_pipe
 
 log = logging.getLogger(__name__)
 
+STEPS = 6200
 BATCH = 16  # at this budget more train steps teach more than bigger ones
 # Scenes are learnt in minutes, people in an hour: the loss looks at the people.
 BACKGROUND_WEIGHT = 0.25
 LEARNING_RATE = 6e-4
-EMA_DECAY = 0.997  # about the last 330 of some 4000 train steps
+EMA_DECAY = 0.997  # about the last 330 train steps
 REFRESH_SECONDS = 120.0
 SHEET_SECONDS = 600.0
 SHEET_SEEDS = 4
@@ -120,11 +121,11 @@ def draw_prompts(pipe: Any, prompts: list[str], seeds: int = SHEET_SEEDS) -> tor
     return pixels
 
 
-def command(drawings: Path, vae: Path, out: Path, seconds: float) -> None:
+def command(drawings: Path, vae: Path, out: Path, budget: Budget) -> None:
     """Train pocket's unet and text encoder on the latents of `vae`; see train_unet()."""
     coder: Any = AutoencoderKL.from_pretrained(vae)
-    train_unet(Drawings(drawings, RESOLUTION), coder, out, Budget(seconds=seconds))
+    train_unet(Drawings(drawings, RESOLUTION), coder, out, budget)
 
 
 if __name__ == "__main__":
-    train_command(command, ("drawings", "vae", "out"), minutes=60)
+    train_command(command, ("drawings", "vae", "out"), steps=STEPS)
