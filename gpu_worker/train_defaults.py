@@ -15,7 +15,7 @@ def training_defaults(base_model: str, method: str | None) -> dict[str, Any]:
     """Settings of TrainConfig for this base model; `method` None takes the base model's own."""
     if not is_pocket(base_model):
         return {}
-    method = method or "full"
+    method = method or "lora"
     # Pocket is 70 times smaller than Stable Diffusion, and a small network wants larger steps.
     rates = (2e-3, 1e-3) if method == "lora" else (5e-4, 5e-4)
     return {

@@ -7,9 +7,9 @@ from gpu_worker.train_defaults import training_defaults
 
 def test_pocket_learns_faster() -> None:
     usual = TrainConfig.from_params({})
-    assert usual.method == "full"
+    assert usual.method == "lora"
     assert usual.learning_rate > 1e-4
-    assert TrainConfig.from_params({"method": "lora"}).learning_rate > usual.learning_rate
+    assert TrainConfig.from_params({"method": "full"}).learning_rate < usual.learning_rate
 
 
 def test_others_keep_the_usual_settings() -> None:

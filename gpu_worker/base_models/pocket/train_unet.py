@@ -20,7 +20,7 @@ from gpu_worker.base_models.stable_diffusion import StableDiffusion, of_pipe
 
 log = logging.getLogger(__name__)
 
-STEPS = 6200
+STEPS = 5000
 BATCH = 16  # at this budget more train steps teach more than bigger ones
 # Scenes are learnt in minutes, people in an hour: the loss looks at the people.
 BACKGROUND_WEIGHT = 0.25
