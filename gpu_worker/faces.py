@@ -1,8 +1,9 @@
-"""Where the faces are in an image.
+"""Where the faces are in an image, and which way they look.
 
 Whose face it is, and whether it is good enough, is not decided here.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -17,19 +18,49 @@ MIN_SCORE = 0.7  # portraits score above 0.9; below 0.7 come hands and patterns
 MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
 
 
+Point = tuple[float, float]
+
+
 @dataclass(frozen=True)
 class Face:
-    """A face in pixels of its image: box corner, width and height; score in 0..1."""
+    """A face in pixels of its image: box corner, width and height; score in 0..1.
+
+    `landmarks`: the eye on the image's left and the right one, nose tip, mouth corner on the left and on the right.
+    """
 
     x: float
     y: float
     width: float
     height: float
     score: float
+    landmarks: tuple[Point, Point, Point, Point, Point]
 
     @property
-    def centre(self) -> tuple[float, float]:
+    def centre(self) -> Point:
         return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def area(self) -> float:
+        return self.width * self.height
+
+    @property
+    def eyes_apart(self) -> float:
+        """Distance between the eyes, px; never 0."""
+        (ax, ay), (bx, by) = self.landmarks[:2]
+        return max(1.0, math.hypot(bx - ax, by - ay))
+
+    @property
+    def turn(self) -> float:
+        """How far the nose sits from the middle of the eyes, in eye distances: 0 frontal, 0.5 a three-quarter view."""
+        (ax, ay), (bx, by), (nx, ny) = self.landmarks[:3]
+        along = ((nx - (ax + bx) / 2) * (bx - ax) + (ny - (ay + by) / 2) * (by - ay)) / self.eyes_apart
+        return along / self.eyes_apart
+
+    @property
+    def tilt(self) -> float:
+        """Degrees by which the line of the eyes leaves the horizontal."""
+        (ax, ay), (bx, by) = self.landmarks[:2]
+        return math.degrees(math.atan2(by - ay, bx - ax))
 
 
 def find_faces(image: np.ndarray) -> list[Face]:
@@ -48,14 +79,16 @@ def find_faces(image: np.ndarray) -> list[Face]:
         found = detector.detect(np.ascontiguousarray(small[:, :, ::-1]))[1]
         if found is not None:
             faces = [_face(row, scale) for row in found]
-            return sorted(faces, key=lambda face: -face.width * face.height)
+            return sorted(faces, key=lambda face: -face.area)
     return []
 
 
 def _face(row: np.ndarray, scale: float) -> Face:
     """One row of the detector: box, five landmarks, score, at `scale` of the image."""
     x, y, width, height = (float(value) / scale for value in row[:4])
-    return Face(x, y, width, height, float(row[14]))
+    points = (row[4:14].reshape(5, 2) / scale).astype(float).tolist()
+    right, left, nose, mouth_right, mouth_left = (tuple(point) for point in points)
+    return Face(x, y, width, height, float(row[14]), (right, left, nose, mouth_right, mouth_left))
 
 
 @cache

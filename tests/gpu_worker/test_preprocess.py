@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,13 @@ from gpu_worker.images import read_rgb
 from gpu_worker.preprocess import PreprocessConfig, preprocess_photos
 
 Folders = tuple[Path, Path]
+SAMPLES = Path("gpu_worker/base_models/pocket/people/samples")
+ONE = PreprocessConfig(few_photos=True)
 
 
-def refused(folders: Folders, config: PreprocessConfig | None = None) -> BadPhotos:
+def refused(folders: Folders, config: PreprocessConfig = ONE) -> BadPhotos:
     with pytest.raises(BadPhotos) as caught:
-        preprocess_photos(*folders, config or PreprocessConfig())
+        preprocess_photos(*folders, config)
     return caught.value
 
 
@@ -24,78 +27,95 @@ def put(folders: Folders, number: int, image: Image.Image, kind: str = "jpg") ->
     image.save(folders[0] / "photos" / f"{number:03d}-photo.{kind}", quality=92)
 
 
+def put_samples(folders: Folders, *numbers: int) -> None:
+    for place, number in enumerate(numbers, 1):
+        (folders[0] / "photos" / f"{place:03d}-photo").write_bytes((SAMPLES / f"greta/photo-{number}.jpg").read_bytes())
+
+
+def report(folders: Folders) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folders[1] / "report.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize(("size", "side"), [((512, 600), 512), ((2048, 2400), 1024)])
 def test_real_portraits_become_square_crops_on_the_face(
-    stage_folders: Folders, grace_hopper: Image.Image, astronaut: Image.Image
+    stage_folders: Folders, grace_hopper: Image.Image, size: tuple[int, int], side: int
 ) -> None:
-    put(stage_folders, 1, grace_hopper)
-    put(stage_folders, 2, astronaut, "png")
-    put(stage_folders, 3, grace_hopper.resize((2048, 2400)))
+    put(stage_folders, 1, grace_hopper.resize(size))
+    preprocess_photos(*stage_folders, ONE)
+    assert read_rgb(stage_folders[1] / "instance" / "001.png").shape == (side, side, 3)
+    (photo,) = report(stage_folders)["photos"]
+    x, y, width, height = photo["face_in_crop"]
+    assert 0.35 < x + width / 2 < 0.65
+    assert 0.2 < y + height / 2 < 0.6
+    assert height > 0.2
+    assert photo["verdict"] == "accepted"
+
+
+def test_one_of_five_is_held_out(stage_folders: Folders) -> None:
+    put_samples(stage_folders, 1, 2, 3, 4, 5)
     lines: list[tuple[float, str]] = []
     preprocess_photos(*stage_folders, PreprocessConfig(), on_step=lambda p, line: lines.append((p, line)))
-    outputs = stage_folders[1]
-    sides = [len(read_rgb(p)) for p in sorted((outputs / "instance").iterdir())]
-    assert sides == pytest.approx([512, 456, 1024], abs=2)
-    assert not list((outputs / "held_out").iterdir())
-    photos = json.loads((outputs / "report.json").read_text())["photos"]
-    assert [photo["verdict"] for photo in photos] == ["accepted"] * 3
-    for photo in photos:
-        x, y, width, height = photo["face_in_crop"]
-        assert 0.35 < x + width / 2 < 0.65
-        assert 0.2 < y + height / 2 < 0.6
-        assert height > 0.2
-    assert [progress for progress, _ in lines] == pytest.approx([1 / 3, 2 / 3, 1])
-
-
-def test_one_of_five_is_held_out(stage_folders: Folders, grace_hopper: Image.Image) -> None:
-    for number in range(1, 6):
-        put(
-            stage_folders,
-            number,
-            Image.fromarray((np.asarray(grace_hopper) * (0.5 + number / 10)).astype("u1")),
-        )
-    preprocess_photos(*stage_folders, PreprocessConfig())
     instance, held_out = ({p.name for p in (stage_folders[1] / f).iterdir()} for f in ("instance", "held_out"))
-    assert len(instance) == 4
     assert len(held_out) == 1
     assert instance | held_out == {f"{n:03d}.png" for n in range(1, 6)}
+    assert lines[-1] == (1.0, "5 of 5 photos accepted")
+    assert [progress for progress, _ in lines] == sorted(progress for progress, _ in lines)
+
+
+def test_bad_photos_are_left_out_and_the_good_ones_go_on(stage_folders: Folders, coffee: Image.Image) -> None:
+    put_samples(stage_folders, 1, 2, 3, 4)
+    put(stage_folders, 5, coffee)
+    preprocess_photos(*stage_folders, PreprocessConfig())
+    told = report(stage_folders)
+    assert [photo["verdict"] for photo in told["photos"]] == ["accepted"] * 4 + ["refused"]
+    assert told["set"]["advice"].startswith("One of your five photos is without a face;")
+    assert not (stage_folders[1] / "instance" / "005.png").exists()
+    assert len(list((stage_folders[1] / "thumbnail").iterdir())) == 5
 
 
 def test_every_refused_photo_is_named(stage_folders: Folders, grace_hopper: Image.Image, coffee: Image.Image) -> None:
     put(stage_folders, 1, grace_hopper)
     put(stage_folders, 2, coffee)
     (stage_folders[0] / "photos" / "003-notes.jpg").write_text("not an image")
-    refusal = refused(stage_folders)
-    assert refusal.code == "no_face"
+    refusal = refused(stage_folders, PreprocessConfig(min_photos=2))
+    assert refusal.code == "too_few_photos"
+    assert refusal.sentence.startswith("We can use 1 of 3 photos and need 2.")
     assert "We found no face in photo 2." in refusal.sentence
     assert "Photo 3 is not a whole JPEG" in refusal.sentence
-    assert not list(stage_folders[1].iterdir())
+    assert not (stage_folders[1] / "instance").exists()
+    assert [photo["verdict"] for photo in report(stage_folders)["photos"]] == ["accepted", "refused", "refused"]
 
 
-def test_two_people_of_one_size_are_ambiguous(stage_folders: Folders, grace_hopper: Image.Image) -> None:
+def test_one_reason_for_all_is_the_jobs_code(stage_folders: Folders, grace_hopper: Image.Image) -> None:
     both = Image.fromarray(np.hstack([np.asarray(grace_hopper)] * 2))
     put(stage_folders, 1, both)
-    assert refused(stage_folders, PreprocessConfig(min_photos=1)).code == "several_people"
+    put(stage_folders, 2, both)
+    assert refused(stage_folders).code == "several_people"
 
 
-def test_someone_in_the_background_is_not(
+def test_someone_in_the_background_is_not_the_subject(
     stage_folders: Folders, grace_hopper: Image.Image, astronaut: Image.Image
 ) -> None:
     put(stage_folders, 1, Image.fromarray(np.hstack([np.asarray(astronaut), np.asarray(grace_hopper)[:512]])))
-    preprocess_photos(*stage_folders, PreprocessConfig(min_photos=1))
-    (photo,) = json.loads((stage_folders[1] / "report.json").read_text())["photos"]
+    preprocess_photos(*stage_folders, ONE)
+    (photo,) = report(stage_folders)["photos"]
     assert photo["crop"]["x"] == 512
 
 
-def test_a_tiny_face_is_too_small(stage_folders: Folders, astronaut: Image.Image) -> None:
-    put(stage_folders, 1, astronaut.resize((256, 256)))
-    assert refused(stage_folders, PreprocessConfig(min_photos=1)).code == "photo_too_small"
+def test_other_scales_come_where_the_photo_has_the_pixels(stage_folders: Folders, grace_hopper: Image.Image) -> None:
+    put(stage_folders, 1, grace_hopper.resize((2048, 2400)))
+    preprocess_photos(*stage_folders, PreprocessConfig(few_photos=True, more_scales=("close", "half_body")))
+    names = {path.name for path in (stage_folders[1] / "instance").iterdir()}
+    assert names == {"001.png", "001-close.png"}
+    assert report(stage_folders)["photos"][0]["more_scales"] == ["close"]
 
 
 def test_counts_are_checked_first(stage_folders: Folders, grace_hopper: Image.Image) -> None:
-    assert refused(stage_folders).code == "too_few_photos"
-    put(stage_folders, 1, grace_hopper)
-    put(stage_folders, 2, grace_hopper)
-    assert refused(stage_folders, PreprocessConfig(min_photos=1, max_photos=1)).code == "too_many_photos"
+    assert refused(stage_folders, PreprocessConfig()).code == "too_few_photos"
+    for number in (1, 2):
+        (stage_folders[0] / "photos" / f"{number}").write_text("never opened")
+    assert refused(stage_folders, PreprocessConfig(max_photos=1, min_photos=1)).code == "too_many_photos"
 
 
 def test_what_on_step_raises_stops_the_stage(stage_folders: Folders, grace_hopper: Image.Image) -> None:
@@ -107,4 +127,4 @@ def test_what_on_step_raises_stops_the_stage(stage_folders: Folders, grace_hoppe
 
     put(stage_folders, 1, grace_hopper)
     with pytest.raises(Cancelled):
-        preprocess_photos(*stage_folders, PreprocessConfig(min_photos=1), on_step=cancel)
+        preprocess_photos(*stage_folders, ONE, on_step=cancel)

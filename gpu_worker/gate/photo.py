@@ -1,0 +1,181 @@
+"""The judge of one photo: what it shows, what is wrong with it, with scores and boxes.
+
+The other photos of the set are not looked at here, and nothing is cropped.
+"""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from gpu_worker.errors import BadPhotos
+from gpu_worker.faces import Face, find_faces
+from gpu_worker.gate import measures
+from gpu_worker.gate.findings import Finding, finding
+from gpu_worker.identity import embed_face
+from gpu_worker.images import read_photo
+
+
+class PhotoLimits(BaseModel):
+    """Where a photo stops being good enough. Tuned on public-domain portraits and on drawn people, degraded in
+    steps; see tests/benchmarks/photos.py for what they let through.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    min_face: int = Field(64, description="px of face height; fewer hold no likeness")
+    rival_area: float = Field(0.5, description="a second face this large against the first leaves open who is meant")
+    other_area: float = Field(0.1, description="a face this large is somebody, smaller ones are passers-by")
+    edge: float = Field(0.02, description="face sizes between the face and the photo's edge; less, and it is cut off")
+    soft_blur: float = 0.62
+    blur: float = Field(0.72, description="a Gaussian blur of about 2 px on a face of 192 px")
+    dark: float = Field(60, description="highlights of the face, 0..255")
+    white: float = Field(0.2, description="share of the face that is white")
+    span: float = Field(40, description="from the face's shadows to its highlights, 0..255")
+    eyes: float = Field(0.74, description="brightness around the eyes over that of the cheeks")
+    soft_turn: float = Field(0.55, description="eye distances; a head turned by 40 degrees")
+    turn: float = Field(0.9, description="a head turned by 60 degrees")
+    tilt: float = Field(25, description="degrees as YuNet's eyes show them, about half of the head's own")
+    upright_score: float = Field(0.88, description="faces score less upside down, and patterns too: look again")
+    colour: float = Field(0.018, description="colours beside one tint, against the highlights")
+    smooth: float = Field(0.6, description="luma levels of detail on the cheeks")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says of one photo.
+
+    `pixels` are upright RGB, uint8 (H, W, 3), None when the photo could not be read; boxes are in their pixels.
+    `identity` (float32 (128,), length 1) is for comparing only and is never written down.
+    """
+
+    number: int
+    source: str
+    findings: tuple[Finding, ...]
+    pixels: np.ndarray | None = field(default=None, repr=False)
+    faces: tuple[Face, ...] = ()
+    identity: np.ndarray | None = field(default=None, repr=False)
+    scores: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def accepted(self) -> bool:
+        return not any(found.hard for found in self.findings)
+
+    @property
+    def face(self) -> Face:
+        """The subject's. Raises IndexError when no face was found."""
+        return self.faces[0]
+
+    @property
+    def sentences(self) -> list[str]:
+        return [found.sentence for found in self.findings]
+
+    def told(self) -> dict[str, Any]:
+        """The verdict as plain data, for reports and rows; the subject's face comes first."""
+        return {
+            "number": self.number,
+            "source": self.source,
+            "verdict": "accepted" if self.accepted else "refused",
+            "size": None if self.pixels is None else [self.pixels.shape[1], self.pixels.shape[0]],
+            "findings": [found.told() for found in self.findings],
+            "faces": [_told(face) for face in self.faces],
+            "scores": {name: round(value, 3) for name, value in self.scores.items()},
+        }
+
+
+def judge_photo(path: Path, number: int, limits: PhotoLimits) -> Verdict:
+    """Decode the photo and judge what it shows; never raises for what a customer sent.
+
+    The customer knows the photo as "photo `number`".
+    """
+    name = f"photo {number}"
+    try:
+        photo = read_photo(path, name)
+    except BadPhotos as refusal:
+        worded = finding(refusal.code, name)
+        return Verdict(number, path.name, (Finding(worded.code, True, refusal.sentence, worded.advice),))
+    return judge_pixels(photo, number, path.name, limits)
+
+
+def judge_pixels(photo: Image.Image, number: int, source: str, limits: PhotoLimits) -> Verdict:
+    """Judge a decoded photo, RGB."""
+    name = f"photo {number}"
+    pixels, faces, turns = _upright(np.asarray(photo), limits)
+    if not faces:
+        return Verdict(number, source, (finding("no_face", name),), pixels)
+    scores = _scores(pixels, faces[0])
+    codes = [*(["sideways"] if turns else []), *_company(faces, limits), *_place(faces[0], pixels.shape, limits)]
+    if faces[0].height >= limits.min_face:
+        codes += _look(scores, limits)
+    findings = tuple(finding(code, name) for code in codes)
+    return Verdict(number, source, findings, pixels, faces, embed_face(pixels, faces[0]), scores)
+
+
+def _upright(pixels: np.ndarray, limits: PhotoLimits) -> tuple[np.ndarray, tuple[Face, ...], int]:
+    """The photo with its faces, and by how many quarters it had to be turned: some phones forget to say so."""
+    as_sent = tuple(find_faces(pixels))
+    if as_sent and as_sent[0].score >= limits.upright_score:
+        return pixels, as_sent, 0
+    for turns in (1, 3, 2):
+        turned = np.ascontiguousarray(np.rot90(pixels, turns))
+        faces = tuple(find_faces(turned))
+        if faces and faces[0].score >= limits.upright_score:
+            return turned, faces, turns
+    return pixels, as_sent, 0
+
+
+def _scores(pixels: np.ndarray, face: Face) -> dict[str, float]:
+    close = measures.face_pixels(pixels, face)
+    highlights, white, span = measures.light(close)
+    return {
+        "face": face.score,
+        "blur": measures.blur(close),
+        "highlights": highlights,
+        "white": white,
+        "span": span,
+        "colour": measures.colourfulness(close) / max(1.0, highlights),
+        "eyes": measures.eyes_seen(pixels, face),
+        "detail": measures.fine_detail(pixels, face),
+        "turn": face.turn,
+        "tilt": face.tilt,
+    }
+
+
+def _company(faces: tuple[Face, ...], limits: PhotoLimits) -> list[str]:
+    rivals = [face.area / faces[0].area for face in faces[1:]]
+    if any(area > limits.rival_area for area in rivals):
+        return ["several_people"]
+    return ["others_in_photo"] if any(area > limits.other_area for area in rivals) else []
+
+
+def _place(face: Face, shape: tuple[int, ...], limits: PhotoLimits) -> list[str]:
+    if face.height < limits.min_face:
+        return ["face_too_small"]
+    height, width = shape[:2]
+    gaps = (face.x, width - face.x - face.width, face.y, height - face.y - face.height)
+    return ["face_cut_off"] if min(gaps) < limits.edge * face.height else []
+
+
+def _look(scores: dict[str, float], limits: PhotoLimits) -> list[str]:
+    """Light first: in the dark the other measures mean nothing."""
+    if scores["highlights"] < limits.dark:
+        return ["too_dark"]
+    worst_first = (
+        ("too_bright", scores["white"] > limits.white),
+        ("low_contrast", scores["span"] < limits.span),
+        ("blurry", scores["blur"] > limits.blur),
+        ("slightly_blurry", limits.soft_blur < scores["blur"] <= limits.blur),
+        ("extreme_pose", abs(scores["turn"]) > limits.turn or abs(scores["tilt"]) > limits.tilt),
+        ("turned_away", limits.soft_turn < abs(scores["turn"]) <= limits.turn),
+        ("eyes_covered", scores["eyes"] < limits.eyes),
+        ("greyscale", scores["colour"] < limits.colour),
+        ("filtered", scores["detail"] < limits.smooth and scores["blur"] < limits.soft_blur),
+    )
+    return [code for code, wrong in worst_first if wrong]
+
+
+def _told(face: Face) -> dict[str, Any]:
+    return {name: value for name, value in asdict(face).items() if name != "landmarks"}

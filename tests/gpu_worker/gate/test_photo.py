@@ -1,0 +1,147 @@
+"""One photo, one verdict: each fault has its code, and a good photo has none."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from gpu_worker.faces import find_faces
+from gpu_worker.gate.findings import PHOTO
+from gpu_worker.gate.photo import PhotoLimits, Verdict, judge_photo, judge_pixels
+
+Pixels = np.ndarray
+SAMPLES = Path("gpu_worker/base_models/pocket/people/samples")
+
+
+def judged(image: Image.Image | Pixels) -> Verdict:
+    photo = image if isinstance(image, Image.Image) else Image.fromarray(image.astype(np.uint8))
+    return judge_pixels(photo, 3, "003-photo", PhotoLimits())
+
+
+def codes(image: Image.Image | Pixels) -> list[str]:
+    return [found.code for found in judged(image).findings]
+
+
+def test_good_portraits_have_no_findings(grace_hopper: Image.Image, astronaut: Image.Image) -> None:
+    for image in (grace_hopper, astronaut):
+        verdict = judged(image)
+        assert verdict.accepted
+        assert verdict.findings == ()
+        assert verdict.identity is not None
+        assert np.linalg.norm(verdict.identity) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("who", ["greta", "ruby", "solomon"])
+def test_sample_customers_pass(who: str) -> None:
+    for number in (1, 4, 7):
+        verdict = judge_photo(SAMPLES / who / f"photo-{number}.jpg", number, PhotoLimits())
+        assert verdict.accepted, verdict.sentences
+
+
+def grey(image: Pixels) -> Pixels:
+    return np.dstack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)] * 3)
+
+
+def sunglasses(image: Pixels) -> Pixels:
+    face = find_faces(image)[0]
+    covered = image.copy()
+    for x, y in face.landmarks[:2]:
+        cv2.ellipse(
+            covered,
+            (round(x), round(y)),
+            (round(face.eyes_apart * 0.45), round(face.eyes_apart * 0.33)),
+            0,
+            0,
+            360,
+            (22, 20, 20),
+            -1,
+        )
+    return covered
+
+
+def turned(image: Pixels) -> Pixels:
+    middle = (image.shape[1] / 2, image.shape[0] / 2)
+    return cv2.warpAffine(
+        image, cv2.getRotationMatrix2D(middle, 50, 0.8), image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+DAMAGE: list[tuple[str, Callable[[Pixels], Pixels]]] = [
+    ("blurry", lambda image: cv2.GaussianBlur(image, (0, 0), 3)),
+    ("slightly_blurry", lambda image: cv2.GaussianBlur(image, (0, 0), 1.8)),
+    ("too_dark", lambda image: image * 0.12),
+    ("too_bright", lambda image: np.clip(image * 2.2, 0, 255)),
+    ("low_contrast", lambda image: image * 0.15 + 150),
+    ("greyscale", grey),
+    ("greyscale", lambda image: grey(image) * np.array([1, 0.85, 0.6])),
+    ("eyes_covered", sunglasses),
+    ("extreme_pose", turned),
+]
+
+
+@pytest.mark.parametrize(("code", "damage"), DAMAGE)
+def test_every_fault_has_its_code(grace_hopper: Image.Image, code: str, damage: Callable[[Pixels], Pixels]) -> None:
+    verdict = judged(damage(np.asarray(grace_hopper)))
+    assert code in [found.code for found in verdict.findings]
+    assert verdict.accepted != PHOTO[code][0]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_photo_that_lies_on_its_side_is_turned(grace_hopper: Image.Image, turns: int) -> None:
+    verdict = judged(np.rot90(np.asarray(grace_hopper), turns))
+    assert [found.code for found in verdict.findings] == ["sideways"]
+    assert verdict.told()["size"] == [512, 600]
+
+
+def test_a_smoothed_skin_is_a_warning(astronaut: Image.Image) -> None:
+    smooth = np.asarray(astronaut)
+    for _ in range(4):
+        smooth = cv2.bilateralFilter(smooth, 9, 40, 9)
+    assert codes(smooth) == ["filtered"]
+
+
+def test_a_dark_skin_is_not_a_dark_photo() -> None:
+    verdict = judge_photo(SAMPLES / "solomon" / "photo-5.jpg", 5, PhotoLimits())
+    assert verdict.scores["highlights"] > 1.5 * PhotoLimits().dark
+
+
+def test_faces_are_counted(grace_hopper: Image.Image, astronaut: Image.Image, coffee: Image.Image) -> None:
+    hopper, other = np.asarray(grace_hopper)[:512], np.asarray(astronaut)
+    assert codes(coffee) == ["no_face"]
+    assert codes(np.hstack([hopper, hopper])) == ["several_people"]
+    beside = judged(np.hstack([hopper, other]))
+    assert [found.code for found in beside.findings] == ["others_in_photo"]
+    assert beside.accepted
+    assert beside.face.x < 512
+
+
+def test_a_cut_face_and_a_tiny_one_are_refused(grace_hopper: Image.Image, astronaut: Image.Image) -> None:
+    face = find_faces(np.asarray(grace_hopper))[0]
+    cut = grace_hopper.crop((round(face.x + 0.3 * face.width), 0, 512, 600))
+    assert "face_cut_off" in codes(cut)
+    assert codes(astronaut.resize((256, 256))) == ["face_too_small"]
+
+
+def test_an_unreadable_photo_gets_a_verdict_too(tmp_path: Path) -> None:
+    (tmp_path / "001-photo").write_text("not an image")
+    verdict = judge_photo(tmp_path / "001-photo", 1, PhotoLimits())
+    assert [found.code for found in verdict.findings] == ["unreadable_photo"]
+    assert verdict.told()["size"] is None
+
+
+def test_what_is_told_is_plain_and_holds_no_identity(grace_hopper: Image.Image) -> None:
+    told = judged(grace_hopper).told()
+    assert told["verdict"] == "accepted"
+    assert set(told) == {"number", "source", "verdict", "size", "findings", "faces", "scores"}
+    assert told["faces"][0]["width"] > 100
+
+
+@pytest.mark.parametrize("code", PHOTO)
+def test_sentences_name_the_photo_and_say_what_to_do(code: str) -> None:
+    _, sentence, advice = PHOTO[code]
+    assert "{name}" in sentence
+    assert sentence.endswith(".")
+    assert advice.endswith(".")
