@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from api import errors
 from api.headers import JSON_BYTES, BodyLimit, SecurityHeaders
-from api.routes import files, health, jobs, styles, subjects, uploads
+from api.routes import files, health, jobs, photos, styles, subjects, uploads
 from photogen_tasks import log
 from photogen_tasks.config import settings
 
@@ -21,8 +21,9 @@ FORM_BYTES = 64 * 1024  # what multipart adds around a photo, generously
 ABOUT = """Photos of one person in, realistic photos of that person out.
 
 1. `POST /v1/uploads` announces photos and answers where to send each of them.
-2. `POST /v1/jobs` submits a job on them; `GET /v1/jobs/{id}` watches it.
-3. `GET /v1/jobs/{id}/images` links to what was drawn.
+2. `POST /v1/photos/inspect` says what each photo is good for, before anything is spent.
+3. `POST /v1/jobs` submits a job on them; `GET /v1/jobs/{id}` watches it.
+4. `GET /v1/jobs/{id}/images` links to what was drawn.
 
 Every error is a problem document (RFC 9457)."""
 TAGS = [
@@ -51,7 +52,7 @@ def create_app() -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     v1 = APIRouter(prefix="/v1")
-    for routes in (uploads, jobs, subjects, styles, files):
+    for routes in (uploads, photos, jobs, subjects, styles, files):
         v1.include_router(routes.router)
     app.include_router(v1)
     app.include_router(health.router)

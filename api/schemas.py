@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from api.deps import HEX_ID
 from api.errors import OUR_FAULT
-from photogen_tasks.models import Image, Job, StageRow, Subject
+from photogen_tasks.models import Image, Job, Photo, StageRow, Subject
 from photogen_tasks.params import MAX_PHOTOS, JobParams
 from photogen_tasks.stages import TERMINAL, JobKind, Stage, Status
 from photogen_tasks.styles import Style
@@ -75,6 +75,58 @@ class UploadsOut(BaseModel):
     uploads: list[UploadOut]
     max_bytes: int = Field(description="Of one photo.", examples=[26214400])
     expires_in: int = Field(description="Seconds that these permissions live.", examples=[900])
+
+
+class InspectIn(BaseModel):
+    """Uploaded photos to judge."""
+
+    model_config = _example({"photos": [PHOTO_ID]}, extra="forbid")
+
+    photos: list[Id] = Field(min_length=1, max_length=MAX_PHOTOS)
+
+
+class FindingOut(BaseModel):
+    """One thing that is wrong with a photo. A `hard` one refuses it, a soft one is a warning."""
+
+    code: str = Field(examples=["blurry"])
+    hard: bool
+    sentence: str = Field(examples=["The face in this photo is blurred."])
+    advice: str = Field(examples=["Hold still, tap on the face to focus, and take it again."])
+
+
+class FaceOut(BaseModel):
+    """A face's box, px of the upright photo; `score` is the detector's, 0..1."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    score: float
+
+
+class PhotoOut(BaseModel):
+    """A photo and what the gate says of it; `verdict` is null while nobody has looked."""
+
+    id: str = Field(examples=[PHOTO_ID])
+    filename: str = Field(examples=["me.jpg"])
+    verdict: Literal["accepted", "refused", "held_out"] | None = Field(
+        description="`held_out`: accepted, and kept from training to judge the result by."
+    )
+    size: tuple[int, int] | None = Field(None, description="Width and height in px, upright.")
+    findings: list[FindingOut] = []
+    faces: list[FaceOut] = Field([], description="The subject's first.")
+    scores: dict[str, float] = Field({}, examples=[{"blur": 0.46, "highlights": 208.0, "turn": 0.02}])
+
+    @classmethod
+    def of(cls, photo: Photo) -> PhotoOut:
+        told = dict.fromkeys(("verdict", "size")) | (photo.verdict or {})
+        return cls.model_validate(told | {"id": photo.id, "filename": photo.filename})
+
+
+class PhotosOut(BaseModel):
+    """Photos in the order that was asked for."""
+
+    photos: list[PhotoOut]
 
 
 class JobIn(JobParams):

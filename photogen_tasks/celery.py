@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import Celery
 
 from photogen_tasks.config import settings
-from photogen_tasks.queues import HOUSEKEEPING, QUEUES, route
+from photogen_tasks.queues import HOUSEKEEPING, INSPECT, QUEUES, route
 from photogen_tasks.stages import Stage
 
 HOUR = 3600
@@ -73,7 +73,8 @@ app.conf.update(
     task_annotations={
         stage.task: {"soft_time_limit": stage.spec.time_limit, "time_limit": stage.spec.time_limit + GRACE}
         for stage in Stage
-    },
+    }
+    | {INSPECT: {"soft_time_limit": 30, "time_limit": 40}},
     beat_schedule={"housekeeping": {"task": HOUSEKEEPING, "schedule": HOUR}},
     timezone="UTC",
 )

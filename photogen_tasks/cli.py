@@ -46,9 +46,26 @@ def demo(
     raise typer.Exit(module.run(folder, _console()))
 
 
+Photos = Annotated[Path, typer.Argument(help="A folder of photos of one person.", exists=True, file_okay=False)]
+
+
+@app.command()
+def inspect(photos: Photos, url: Url = "", key: Key = "") -> None:
+    """Say what each photo is good for, before anything is spent. Exit code 1 when one is refused."""
+    files = _photo_files(photos)
+    with _client(url, key) as client:
+        found = client.inspect(client.upload(files))
+    table = Table("photo", "verdict", "what and why")
+    for photo in found:
+        told = "\n".join(f"{finding['sentence']} {finding['advice']}" for finding in photo["findings"])
+        table.add_row(photo["filename"], photo["verdict"], told)
+    _console().print(table)
+    raise typer.Exit(int(any(photo["verdict"] == "refused" for photo in found)))
+
+
 @app.command()
 def submit(
-    photos: Annotated[Path, typer.Argument(help="A folder of photos of one person.", exists=True, file_okay=False)],
+    photos: Photos,
     style: str = "demo",
     class_noun: Annotated[str, typer.Option(help="man, woman or person")] = "person",
     num_images_per_prompt: int = 1,
@@ -61,9 +78,7 @@ def submit(
     """Upload photos and submit a job."""
     from photogen_tasks import watching
 
-    files = sorted(file for file in photos.iterdir() if file.suffix.lower() in PHOTO_SUFFIXES)
-    if not files:
-        raise UsageError("no_photos", f"{photos} holds no JPEG, PNG, WebP or HEIC file.")
+    files = _photo_files(photos)
     with _client(url, key) as client:
         body: dict[str, Any] = {
             "kind": JobKind.PORTRAIT,
@@ -79,6 +94,13 @@ def submit(
         job = watching.show(client.watch(job["id"]), console)
         console.print(watching.table(job))
         _tell_end(client, job, out / job["id"], console)
+
+
+def _photo_files(folder: Path) -> list[Path]:
+    files = sorted(file for file in folder.iterdir() if file.suffix.lower() in PHOTO_SUFFIXES)
+    if not files:
+        raise UsageError("no_photos", f"{folder} holds no JPEG, PNG, WebP or HEIC file.")
+    return files
 
 
 def _tell_end(client: Any, job: dict[str, Any], out: Path, console: Console) -> None:

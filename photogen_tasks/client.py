@@ -47,6 +47,23 @@ class Client:
             answer = httpx.post(url, data=fields, files={"file": (file.name, data)}, timeout=WAIT_SECONDS)
         _checked(answer)
 
+    def inspect(self, photo_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """What the gate says of uploaded photos; asks again until every verdict is there."""
+        until = time.monotonic() + WAIT_SECONDS
+        while True:
+            found: list[dict[str, Any]] = self._json("POST", "/v1/photos/inspect", json={"photos": list(photo_ids)})[
+                "photos"
+            ]
+            if all(photo["verdict"] for photo in found):
+                return found
+            if time.monotonic() > until:
+                raise TransientError("not_inspected", "Nobody judges photos just now: is an inspect worker running?")
+
+    def photos(self, job_id: str) -> list[dict[str, Any]]:
+        """The job's photos with their verdicts."""
+        found: list[dict[str, Any]] = self._json("GET", f"/v1/jobs/{job_id}/photos")["photos"]
+        return found
+
     def submit(self, **body: Any) -> dict[str, Any]:
         """Submit a job; see POST /v1/jobs."""
         key = body.pop("idempotency_key", None)

@@ -142,6 +142,13 @@ def images(session: Session, tenant_id: str, job_id: str) -> list[Image]:
     return list(session.scalars(query.order_by(Image.position)))
 
 
+def photos(session: Session, tenant_id: str, job_id: str) -> list[Photo]:
+    """What the job was trained on, in order. Raises NotFound as get() does."""
+    get(session, tenant_id, job_id)
+    query = select(Photo).where(Photo.job_id == job_id, Photo.tenant_id == tenant_id)
+    return list(session.scalars(query.order_by(Photo.position)))
+
+
 def cancel(session: Session, job: Job) -> None:
     """Ask for the end; at once when no stage runs, else the worker's next heartbeat sees the flag."""
     if job.status in TERMINAL:

@@ -20,6 +20,7 @@ from photogen_tasks import db, keys, migrate
 from photogen_tasks.config import Settings, child_environment, settings
 from photogen_tasks.errors import UsageError
 from photogen_tasks.processes import Part, Processes
+from photogen_tasks.stages import Role
 
 READY_SECONDS = 180.0  # cold imports on a slow disk, with other work on the cores
 DRAIN_SECONDS = 8.0  # on one machine the next start goes on from the checkpoint; nobody waits a minute
@@ -32,10 +33,7 @@ Tell = Callable[[str, str], None]
 def parts(config: Settings) -> list[Part]:
     """What one machine runs, in the order it starts."""
     cli = [sys.executable, "-m", "photogen_tasks.cli"]
-    workers = [
-        Part(f"worker-{role}", [*cli, "worker", role], stop_seconds=DRAIN_SECONDS + 7)
-        for role in ("cpu", "train", "infer")
-    ]
+    workers = [Part(f"worker-{role}", [*cli, "worker", role], stop_seconds=DRAIN_SECONDS + 7) for role in Role]
     return [
         Part("redis", [*cli, "redis"]),
         Part("api", [*cli, "api"]),
@@ -156,7 +154,7 @@ def remember_key(config: Settings) -> str | None:
 
 
 def wait_until_ready(config: Settings, running: Processes, stop: threading.Event) -> None:
-    """Until the API answers and all three roles have a worker, or `stop`. Raises UsageError with what is missing."""
+    """Until the API answers and every role has a worker, or `stop`. Raises UsageError with what is missing."""
     until = time.monotonic() + READY_SECONDS
     missing = "the API"
     while missing and time.monotonic() < until:
@@ -180,7 +178,7 @@ def _missing(config: Settings) -> str:
             bound = client.smembers("photogen:_kombu.binding.celery.pidbox")
     except redis.RedisError:
         return "Redis"
-    missing = [role for role in ("cpu", "train", "infer") if not any(_is_of(role, name) for name in bound)]
+    missing = [role for role in Role if not any(_is_of(role, name) for name in bound)]
     return f"the {missing[0]} worker" if missing else ""
 
 

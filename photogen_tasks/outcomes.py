@@ -17,14 +17,18 @@ from photogen_tasks.stages import Stage
 def record(session: Session, job: Job, stage: Stage, fence: int, outputs: Path, manifest_key: str) -> None:
     """Write a committed stage's results into rows, in the transaction of its commit."""
     if stage is Stage.PREPROCESS:
-        _verdicts(session, job.id, outputs / "report.json")
+        record_verdicts(session, job.id, outputs)
     elif stage is Stage.TRAIN:
         _weights(session, job, fence, outputs / "training.json", manifest_key)
     elif stage is Stage.UPSCALE:
         _images(session, job, outputs, manifest_key)
 
 
-def _verdicts(session: Session, job_id: str, report: Path) -> None:
+def record_verdicts(session: Session, job_id: str, outputs: Path) -> None:
+    """Each photo's verdict, also of a set that was refused: its stage fails, and the customer sees why."""
+    report = outputs / "report.json"
+    if not report.is_file():
+        return
     photos = session.scalars(select(Photo).where(Photo.job_id == job_id).order_by(Photo.position)).all()
     for photo, verdict in zip(photos, _read(report).get("photos", []), strict=False):
         photo.verdict = verdict

@@ -9,10 +9,14 @@ from kombu.entity import Queue
 from photogen_tasks.stages import Role, Stage
 
 HOUSEKEEPING = "photogen.housekeeping"
+INSPECT = "photogen.inspect"
 
 QUEUES = tuple(Queue(role.value) for role in Role)
 
-_QUEUE_BY_TASK = {stage.task: stage.spec.role.value for stage in Stage} | {HOUSEKEEPING: Role.CPU.value}
+_QUEUE_BY_TASK = {stage.task: stage.spec.role.value for stage in Stage} | {
+    HOUSEKEEPING: Role.CPU.value,
+    INSPECT: Role.INSPECT.value,  # somebody waits for the answer: never behind a stage
+}
 
 
 def route(name: str, *_: Any, **__: Any) -> dict[str, str] | None:

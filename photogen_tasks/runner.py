@@ -97,7 +97,7 @@ def _attempt(claim: Claim, work: Work) -> bool:
             checkpoints = Checkpoints(storage(), job.tenant_id, claim, folder / "checkpoints")
             opened = _open(job, claim.stage, folder, _reporting(heartbeat, checkpoints))
             checkpoints.restore()
-            _work(work, opened, checkpoints)
+            _work(work, claim, opened, checkpoints)
             heartbeat.check()
             kept = _keep(job, claim, opened.outputs)
             if kept:
@@ -110,13 +110,22 @@ def _attempt(claim: Claim, work: Work) -> bool:
     return False
 
 
-def _work(work: Work, opened: OpenStage, checkpoints: Checkpoints) -> None:
+def _work(work: Work, claim: Claim, opened: OpenStage, checkpoints: Checkpoints) -> None:
     try:
         work(opened)
     except Stopped as stopped:
         if stopped.why == DRAINING:  # told to stop, a training saves once more: the next worker goes on from there
             checkpoints.keep()
         raise
+    except Exception:
+        _keep_verdicts(claim, opened)
+        raise
+
+
+def _keep_verdicts(claim: Claim, opened: OpenStage) -> None:
+    if claim.stage is Stage.PREPROCESS:
+        with suppress(SQLAlchemyError), session_scope() as session:  # the failure itself is what must be told
+            outcomes.record_verdicts(session, claim.job_id, opened.outputs)
 
 
 def _drop(checkpoints: Checkpoints) -> None:

@@ -12,6 +12,7 @@ class Role(StrEnum):
     CPU = "cpu"
     TRAIN = "train"
     INFER = "infer"
+    INSPECT = "inspect"  # no stage: single photos, before a job exists
 
 
 class Stage(StrEnum):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from photogen_tasks import erase
+from pathlib import Path
+from typing import Any
+
+from photogen_tasks import erase, inspection
 from photogen_tasks.celery import app
-from photogen_tasks.queues import HOUSEKEEPING
+from photogen_tasks.queues import HOUSEKEEPING, INSPECT
 from photogen_tasks.runner import OpenStage, stage_task
 from photogen_tasks.stages import Stage
 
@@ -55,6 +58,17 @@ def upscale(stage: OpenStage) -> None:
     from gpu_worker.upscale import UpscaleConfig, upscale_images
 
     upscale_images(stage.inputs, stage.outputs, UpscaleConfig.from_params(stage.params), on_step=stage.report)
+
+
+@app.task(name=INSPECT)  # type: ignore[untyped-decorator]  # Celery ships no types
+def inspect(photo_id: str) -> bool:
+    """Judge one photo before a job exists."""
+    from gpu_worker.gate.photo import PhotoLimits, judge_photo
+
+    def judged(path: Path) -> dict[str, Any]:
+        return judge_photo(path, 1, PhotoLimits(), name="this photo").told()
+
+    return inspection.judge(photo_id, judged)
 
 
 @app.task(name=HOUSEKEEPING)  # type: ignore[untyped-decorator]  # Celery ships no types

@@ -20,7 +20,7 @@ from photogen_tasks.processes import die_with_parent
 from photogen_tasks.stages import Role
 
 # A training gets a fresh process, so that its memory is surely free afterwards.
-TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 50}
+TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 50, Role.INSPECT: 200}
 
 
 def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:

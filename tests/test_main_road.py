@@ -47,6 +47,16 @@ def ended(client: Client, job_id: str, seconds: float = JOB_SECONDS) -> dict[str
     return client.job(job_id)
 
 
+def test_photos_are_judged_before_a_job_exists(client: Client, tmp_path: Path) -> None:
+    Image.new("RGB", (400, 400), (90, 120, 90)).save(tmp_path / "wall.jpg")
+    (tmp_path / "text.jpg").write_text("not an image at all")
+    good, wall, text = client.inspect(client.upload([photos(1)[0], tmp_path / "wall.jpg", tmp_path / "text.jpg"]))
+    assert (good["verdict"], good["filename"]) == ("accepted", "photo-1.jpg")
+    assert len(good["faces"]) == 1
+    assert [found["code"] for found in wall["findings"]] == ["no_face"]
+    assert [found["code"] for found in text["findings"]] == ["unreadable_photo"]
+
+
 def pixels(paths: list[Path]) -> list[np.ndarray[Any, Any]]:
     return [np.asarray(Image.open(path)) for path in paths]
 

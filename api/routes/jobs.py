@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from api.deps import Before, JobId, Limit, Tenant
 from api.errors import Answers, responses
-from api.schemas import ImageOut, ImagesOut, JobIn, JobOut, JobsOut
+from api.schemas import ImageOut, ImagesOut, JobIn, JobOut, JobsOut, PhotoOut, PhotosOut
 from photogen_tasks import erase, jobs, photos, pipeline, styles
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import UsageError
@@ -122,6 +122,13 @@ def list_images(tenant: Tenant, job_id: JobId) -> ImagesOut:
     with read_scope() as session:
         found = jobs.images(session, tenant, job_id)
     return ImagesOut(images=[ImageOut.of(image, _link(image)) for image in found])
+
+
+@router.get("/jobs/{job_id}/photos", responses=responses(401, 404, 422, 503))
+def list_photos(tenant: Tenant, job_id: JobId) -> PhotosOut:
+    """The job's photos with their verdicts, also when the set was refused."""
+    with read_scope() as session:
+        return PhotosOut(photos=[PhotoOut.of(photo) for photo in jobs.photos(session, tenant, job_id)])
 
 
 def _link(image: Image) -> str:

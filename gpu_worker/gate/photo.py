@@ -86,23 +86,23 @@ class Verdict:
         }
 
 
-def judge_photo(path: Path, number: int, limits: PhotoLimits) -> Verdict:
+def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") -> Verdict:
     """Decode the photo and judge what it shows; never raises for what a customer sent.
 
-    The customer knows the photo as "photo `number`".
+    Sentences call it `name`, "photo `number`" without one.
     """
-    name = f"photo {number}"
+    name = name or f"photo {number}"
     try:
         photo = read_photo(path, name)
     except BadPhotos as refusal:
         worded = finding(refusal.code, name)
         return Verdict(number, path.name, (Finding(worded.code, True, refusal.sentence, worded.advice),))
-    return judge_pixels(photo, number, path.name, limits)
+    return judge_pixels(photo, number, path.name, limits, name)
 
 
-def judge_pixels(photo: Image.Image, number: int, source: str, limits: PhotoLimits) -> Verdict:
+def judge_pixels(photo: Image.Image, number: int, source: str, limits: PhotoLimits, name: str = "") -> Verdict:
     """Judge a decoded photo, RGB."""
-    name = f"photo {number}"
+    name = name or f"photo {number}"
     pixels, faces, turns = _upright(np.asarray(photo), limits)
     if not faces:
         return Verdict(number, source, (finding("no_face", name),), pixels)

@@ -71,7 +71,8 @@ def check_command(command: list[str]) -> None:
 
 
 def test_has_every_part() -> None:
-    parts = "redis postgres s3 api worker-cpu worker-train worker-infer sweeper beat flower exporter prometheus grafana"
+    parts = "redis postgres s3 api worker-cpu worker-train worker-infer"
+    parts += " worker-inspect sweeper beat flower exporter prometheus grafana"
     assert set(parts.split()) <= set(SERVICES)
     assert set(CARDS["services"]) <= set(SERVICES)
     assert SERVICES["grafana"]["profiles"] == ["grafana"]

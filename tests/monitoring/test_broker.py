@@ -22,9 +22,9 @@ def test_counts_ready_and_unacknowledged_messages(broker: str) -> None:
         during = depths(redis, PREFIX)
         connection.default_channel.basic_ack(consumer.delivery_tag)
         after = depths(redis, PREFIX)
-    assert before.ready == {"cpu": 0, "train": 2, "infer": 1}
+    assert before.ready == {"cpu": 0, "train": 2, "infer": 1, "inspect": 0}
     assert during.ready["train"] == 1
-    assert during.unacked == {"cpu": 0, "train": 1, "infer": 0}
+    assert during.unacked == {"cpu": 0, "train": 1, "infer": 0, "inspect": 0}
     assert after.unacked["train"] == 0
 
 

@@ -13,9 +13,9 @@ def test_counts_workers_and_busy_ones_by_queue() -> None:
     }
     active = {"infer-gpu0@a": [{"id": "x"}], "infer-gpu1@a": [], "all@b": []}
     seen = tally(queues, active)
-    assert seen.workers == {"cpu": 1, "train": 0, "infer": 3}
-    assert seen.busy == {"cpu": 0, "train": 0, "infer": 1}
+    assert seen.workers == {"cpu": 1, "train": 0, "infer": 3, "inspect": 0}
+    assert seen.busy == {"cpu": 0, "train": 0, "infer": 1, "inspect": 0}
 
 
 def test_no_answer_means_no_worker() -> None:
-    assert tally({}, {}).workers == {"cpu": 0, "train": 0, "infer": 0}
+    assert tally({}, {}).workers == dict.fromkeys(("cpu", "train", "infer", "inspect"), 0)

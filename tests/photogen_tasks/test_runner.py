@@ -90,6 +90,17 @@ def test_a_customers_error_ends_the_job_with_its_sentence(job_id: str) -> None:
     assert last_run(job_id).error == "We found no face in photo 1."
 
 
+def test_a_refused_set_still_tells_each_photos_verdict(job_id: str) -> None:
+    def work(stage: OpenStage) -> None:
+        (stage.outputs / "report.json").write_text('{"photos": [{"verdict": "refused"}]}')
+        raise BadPhotos("too_few_photos", "We can use 0 of 1 photos and need 4.")
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, work)
+    with db.read_scope() as session:
+        assert session.scalars(select(Photo.verdict).where(Photo.job_id == job_id)).one() == {"verdict": "refused"}
+
+
 @pytest.mark.parametrize("error", [OutOfMemory("cuda"), MemoryError()])
 def test_out_of_memory_is_tried_again_up_to_the_cap(job_id: str, error: Exception) -> None:
     for attempt in range(settings().max_failures):

@@ -1,0 +1,95 @@
+"""One photo judged before any job exists: send the task, wait for the row. What is judged is gpu_worker's business."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import structlog
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+from sqlalchemy import select, update
+
+from photogen_tasks import photos
+from photogen_tasks.celery import app
+from photogen_tasks.config import settings
+from photogen_tasks.db import read_scope, session_scope
+from photogen_tasks.errors import NotFound, TransientError
+from photogen_tasks.models import Photo
+from photogen_tasks.queues import INSPECT
+from photogen_tasks.storage import storage
+
+log = structlog.get_logger()
+WAIT_SECONDS = 5.0  # a verdict takes less than one; longer, and the caller comes back
+LOOK_SECONDS = 0.05
+SEND_SECONDS = 2.0
+
+Judge = Callable[[Path], dict[str, Any]]
+
+
+def inspect(tenant_id: str, photo_ids: Sequence[str], wait: float | None = None) -> list[Photo]:
+    """The tenant's photos, in the order asked, with the verdicts that came within `wait` (WAIT_SECONDS) seconds.
+
+    Raises:
+        NotFound: a photo is unknown.
+        UsageError: a photo was announced and never uploaded.
+        TransientError: storage or the broker cannot be reached.
+    """
+    found = _photos(tenant_id, photo_ids)
+    photos.mark_uploaded(tenant_id, photo_ids)
+    for photo in found:
+        if photo.verdict is None:
+            _send(photo.id)
+    until = time.monotonic() + (WAIT_SECONDS if wait is None else wait)
+    while any(photo.verdict is None for photo in found) and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)  # the verdict comes from another process, by way of the row
+        found = _photos(tenant_id, photo_ids)
+    return found
+
+
+def judge(photo_id: str, judged: Judge) -> bool:
+    """Fetch the photo, judge it and keep the verdict; False when there was nothing to do. Repeating is harmless."""
+    with read_scope() as session:
+        photo = session.get(Photo, photo_id)
+    if photo is None or photo.verdict is not None or photo.uploaded_at is None:
+        return False
+    with tempfile.TemporaryDirectory(prefix="photogen-inspect-", dir=_scratch()) as folder:
+        path = Path(folder) / "photo"
+        try:
+            storage().get_file(photo.key, path)
+        except KeyError:
+            return False  # deleted meanwhile
+        verdict = judged(path)
+    with session_scope() as session:
+        session.execute(update(Photo).where(Photo.id == photo_id, Photo.verdict.is_(None)).values(verdict=verdict))
+    log.info("photo inspected", photo=photo_id, verdict=verdict["verdict"])
+    return True
+
+
+def _scratch() -> Path | None:
+    folder = settings().work_dir
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _photos(tenant_id: str, photo_ids: Sequence[str]) -> list[Photo]:
+    with read_scope() as session:
+        rows = session.scalars(select(Photo).where(Photo.id.in_(photo_ids), Photo.tenant_id == tenant_id)).all()
+    by_id = {row.id: row for row in rows}
+    for photo_id in photo_ids:
+        if photo_id not in by_id:
+            raise NotFound("photo", photo_id)
+    return [by_id[photo_id] for photo_id in photo_ids]
+
+
+def _send(photo_id: str) -> None:
+    try:
+        with app.connection_for_write(connect_timeout=SEND_SECONDS) as connection:
+            connection.ensure_connection(max_retries=1, timeout=SEND_SECONDS, interval_start=0)
+            app.send_task(INSPECT, args=(photo_id,), connection=connection, retry=False)
+    except (OperationalError, RedisError, OSError) as error:
+        raise TransientError("broker_unavailable", "Photos cannot be judged just now.") from error
