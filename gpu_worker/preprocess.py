@@ -4,21 +4,26 @@ Photos are refused here and nowhere later; no background is touched and no model
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from pydantic import Field
 
 from gpu_worker.crops import SCALES, Crop, fits, square
 from gpu_worker.errors import BadPhotos
+from gpu_worker.faces import Face
 from gpu_worker.gate.photo import PhotoLimits, Verdict, judge_photo
 from gpu_worker.gate.photo_set import SetLimits, SetVerdict, judge_set
 from gpu_worker.images import write_png
 from gpu_worker.stage import OnStep, StageConfig, silent
 
+AT_ONCE = 4  # photos; one of 50 Mpx takes half a gigabyte while it is judged
 THUMBNAIL = 640  # px, long side of what the report shows
 
 
@@ -52,17 +57,53 @@ def preprocess_photos(inputs: Path, outputs: Path, config: PreprocessConfig, *, 
     on_step = on_step or silent
     paths = sorted(path for path in (inputs / "photos").iterdir() if path.is_file())
     _check_count(len(paths), config)
-    verdicts = []
-    for number, path in enumerate(paths, 1):
-        verdicts.append(judge_photo(path, number, PhotoLimits()))
-        on_step(0.9 * number / len(paths), f"photo {number}/{len(paths)}")
-    judged = judge_set(verdicts, config.set_limits())
+    looks = []
+    for look in _look_at(paths, config):
+        looks.append(look)
+        on_step(0.9 * len(looks) / len(paths), f"photo {len(looks)}/{len(paths)}")
+    judged = judge_set([look.verdict for look in looks], config.set_limits())
+    crops = _write(judged, looks, outputs, config) if judged.accepted else {}
+    _report(judged, looks, outputs, crops)
     if not judged.accepted:
-        _report(judged, outputs, {})
         raise _refusal(judged)
-    crops = _write(judged, outputs, config)
-    _report(judged, outputs, crops)
     on_step(1.0, f"{len(judged.good)} of {len(paths)} photos accepted")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is kept of one photo: whole photos of a set would fill the memory."""
+
+    verdict: Verdict
+    thumbnail: Image.Image | None
+    crops: dict[str, tuple[Crop, np.ndarray]]  # by scale
+
+
+def _look_at(paths: Sequence[Path], config: PreprocessConfig) -> Iterator[Look]:
+    """Every photo in order, as many at a time as there are cores; decoders and networks let go of Python's lock."""
+    with ThreadPoolExecutor(min(AT_ONCE, os.cpu_count() or 1)) as pool:
+        waiting = [pool.submit(_look, path, number, config) for number, path in enumerate(paths, 1)]
+        try:
+            for one in waiting:
+                yield one.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _look(path: Path, number: int, config: PreprocessConfig) -> Look:
+    verdict, photo = judge_photo(path, number, PhotoLimits())
+    if photo is None:
+        return Look(verdict, None, {})
+    crops = _crops(photo, verdict.face, config) if verdict.accepted else {}
+    photo.thumbnail((THUMBNAIL, THUMBNAIL))
+    return Look(verdict, photo, crops)
+
+
+def _crops(photo: Image.Image, face: Face, config: PreprocessConfig) -> dict[str, tuple[Crop, np.ndarray]]:
+    squares = {"portrait": square(photo.size, face, config.min_side)}
+    for name in SCALES:
+        if name != "portrait" and name in config.more_scales and fits(photo.size, face, name, config.min_side):
+            squares[name] = square(photo.size, face, scale=name)
+    return {name: (crop, crop.cut(photo, config.max_side)) for name, crop in squares.items()}
 
 
 def _check_count(count: int, config: PreprocessConfig) -> None:
@@ -84,36 +125,35 @@ def _refusal(judged: SetVerdict) -> BadPhotos:
     return BadPhotos(code, " ".join([first.sentence, *sentences]))
 
 
-def _write(judged: SetVerdict, outputs: Path, config: PreprocessConfig) -> dict[int, dict[str, Any]]:
+def _write(
+    judged: SetVerdict, looks: Sequence[Look], outputs: Path, config: PreprocessConfig
+) -> dict[int, dict[str, Any]]:
     """Instance images and the held-out one; what the report says of each crop, by photo."""
     held_out = _held_out(judged.good) if len(judged.good) >= config.hold_out_from else None
-    told = {}
     for name in ("instance", "held_out"):
         (outputs / name).mkdir(parents=True)
+    told = {}
     for verdict in judged.good:
-        kept = verdict is held_out
-        told[verdict.number] = _crop(verdict, outputs / ("held_out" if kept else "instance"), config) | {
-            "verdict": "held_out" if kept else "accepted"
-        }
+        crops = looks[verdict.number - 1].crops
+        if verdict is held_out:
+            told[verdict.number] = _told(verdict, crops) | {"verdict": "held_out"}
+            write_png(crops["portrait"][1], outputs / "held_out" / f"{verdict.number:03d}.png")
+            continue
+        told[verdict.number] = _told(verdict, crops)
+        for scale, (_, pixels) in crops.items():
+            suffix = "" if scale == "portrait" else f"-{scale}"
+            write_png(pixels, outputs / "instance" / f"{verdict.number:03d}{suffix}.png")
     return told
 
 
-def _crop(verdict: Verdict, folder: Path, config: PreprocessConfig) -> dict[str, Any]:
-    photo = Image.fromarray(_pixels(verdict))
-    crop = square(photo.size, verdict.face, config.min_side)
-    pixels = crop.cut(photo, config.max_side)
-    write_png(pixels, folder / f"{verdict.number:03d}.png")
-    more = _more_scales(photo, verdict, folder, config) if folder.name == "instance" else []
-    return {"crop": asdict(crop), "face_in_crop": _inside(verdict, crop), "side": len(pixels), "more_scales": more}
-
-
-def _more_scales(photo: Image.Image, verdict: Verdict, folder: Path, config: PreprocessConfig) -> list[str]:
-    wanted = [name for name in SCALES if name in config.more_scales and name != "portrait"]
-    found = [name for name in wanted if fits(photo.size, verdict.face, name, config.min_side)]
-    for name in found:
-        crop = square(photo.size, verdict.face, scale=name)
-        write_png(crop.cut(photo, config.max_side), folder / f"{verdict.number:03d}-{name}.png")
-    return found
+def _told(verdict: Verdict, crops: dict[str, tuple[Crop, np.ndarray]]) -> dict[str, Any]:
+    crop, pixels = crops["portrait"]
+    return {
+        "crop": asdict(crop),
+        "face_in_crop": _inside(verdict, crop),
+        "side": len(pixels),
+        "more_scales": [scale for scale in crops if scale != "portrait"],
+    }
 
 
 def _held_out(good: Sequence[Verdict]) -> Verdict:
@@ -128,17 +168,10 @@ def _inside(verdict: Verdict, crop: Crop) -> list[float]:
     return [*corner, face.width / crop.side, face.height / crop.side]
 
 
-def _report(judged: SetVerdict, outputs: Path, crops: dict[int, dict[str, Any]]) -> None:
+def _report(judged: SetVerdict, looks: Sequence[Look], outputs: Path, crops: dict[int, dict[str, Any]]) -> None:
     (outputs / "thumbnail").mkdir(parents=True)
-    for verdict in judged.photos:
-        if verdict.pixels is not None:
-            small = Image.fromarray(verdict.pixels)
-            small.thumbnail((THUMBNAIL, THUMBNAIL))
-            small.save(outputs / "thumbnail" / f"{verdict.number:03d}.jpg", quality=85)
+    for look in looks:
+        if look.thumbnail is not None:
+            look.thumbnail.save(outputs / "thumbnail" / f"{look.verdict.number:03d}.jpg", quality=85)
     photos = [verdict.told() | crops.get(verdict.number, {}) for verdict in judged.photos]
     (outputs / "report.json").write_text(json.dumps({"photos": photos, "set": judged.told()}, indent=1))
-
-
-def _pixels(verdict: Verdict) -> Any:
-    assert verdict.pixels is not None
-    return verdict.pixels

@@ -127,19 +127,20 @@ def _prepare(
             shared=kept,
             on_step=on_step,
         )
-    prompts = _instance_prompts(inputs / "preprocess", side, config)
+    prompts = _instance_prompts(inputs, side, config)
     photo = torch.arange(len(instance)) // config.variants_per_photo
     shown = 2 * photo + torch.from_numpy(plain) if len(prompts) > 1 else torch.zeros_like(photo)
     which = len(prompts) + torch.arange(config.num_class_images) % len(class_prompts)
     return Lesson([*prompts, *class_prompts], instance, shown, others, which)
 
 
-def _instance_prompts(preprocess: Path, side: int, config: TrainConfig) -> list[str]:
+def _instance_prompts(inputs: Path, side: int, config: TrainConfig) -> list[str]:
     """One prompt for all photos, or two for each: as it is, and with a plain background."""
     prompt = config.prompt(config.instance_prompt)
     if not config.caption_photos:
         return [prompt]
-    return [prompt + words for photo in describe(instance_photos(preprocess, side)) for words in photo]
+    photos = instance_photos(inputs / "preprocess", inputs / "matte", side)
+    return [prompt + words for photo in describe(photos) for words in photo]
 
 
 def _learn(

@@ -66,7 +66,7 @@ def inspect(photo_id: str) -> bool:
     from gpu_worker.gate.photo import PhotoLimits, judge_photo
 
     def judged(path: Path) -> dict[str, Any]:
-        return judge_photo(path, 1, PhotoLimits(), name="this photo").told()
+        return judge_photo(path, 1, PhotoLimits(), name="this photo")[0].told()
 
     return inspection.judge(photo_id, judged)
 

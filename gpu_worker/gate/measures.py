@@ -36,7 +36,7 @@ def blur(pixels: np.ndarray) -> float:
     """
     from skimage.measure import blur_effect
 
-    return float(blur_effect(_grey(pixels), h_size=9))
+    return float(blur_effect(_grey(pixels), h_size=9))  # type: ignore[no-untyped-call]  # no stubs upstream
 
 
 def light(pixels: np.ndarray) -> tuple[float, float, float]:

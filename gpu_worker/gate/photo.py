@@ -11,12 +11,15 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
+from gpu_worker.crops import square
 from gpu_worker.errors import BadPhotos
 from gpu_worker.faces import Face, find_faces
 from gpu_worker.gate import measures
 from gpu_worker.gate.findings import Finding, finding
 from gpu_worker.identity import embed_face
 from gpu_worker.images import read_photo
+
+SIGHT = 256  # px; portraits are compared at this size
 
 
 class PhotoLimits(BaseModel):
@@ -48,15 +51,17 @@ class PhotoLimits(BaseModel):
 class Verdict:
     """What the gate says of one photo.
 
-    `pixels` are upright RGB, uint8 (H, W, 3), None when the photo could not be read; boxes are in their pixels.
-    `identity` (float32 (128,), length 1) is for comparing only and is never written down.
+    `size` is (width, height) upright, None when the photo could not be read; boxes are in its pixels.
+    `sight` (RGB, uint8 (SIGHT, SIGHT, 3), head and shoulders) and `identity` (float32 (128,), length 1) are for
+    comparing photos only and are never written down.
     """
 
     number: int
     source: str
     findings: tuple[Finding, ...]
-    pixels: np.ndarray | None = field(default=None, repr=False)
+    size: tuple[int, int] | None = None
     faces: tuple[Face, ...] = ()
+    sight: np.ndarray | None = field(default=None, repr=False)
     identity: np.ndarray | None = field(default=None, repr=False)
     scores: dict[str, float] = field(default_factory=dict)
 
@@ -79,15 +84,17 @@ class Verdict:
             "number": self.number,
             "source": self.source,
             "verdict": "accepted" if self.accepted else "refused",
-            "size": None if self.pixels is None else [self.pixels.shape[1], self.pixels.shape[0]],
+            "size": self.size,
             "findings": [found.told() for found in self.findings],
             "faces": [_told(face) for face in self.faces],
             "scores": {name: round(value, 3) for name, value in self.scores.items()},
         }
 
 
-def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") -> Verdict:
+def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") -> tuple[Verdict, Image.Image | None]:
     """Decode the photo and judge what it shows; never raises for what a customer sent.
+
+    Beside the verdict comes the photo upright, RGB, None when it could not be read.
 
     Sentences call it `name`, "photo `number`" without one.
     """
@@ -96,22 +103,26 @@ def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") ->
         photo = read_photo(path, name)
     except BadPhotos as refusal:
         worded = finding(refusal.code, name)
-        return Verdict(number, path.name, (Finding(worded.code, True, refusal.sentence, worded.advice),))
+        return Verdict(number, path.name, (Finding(worded.code, True, refusal.sentence, worded.advice),)), None
     return judge_pixels(photo, number, path.name, limits, name)
 
 
-def judge_pixels(photo: Image.Image, number: int, source: str, limits: PhotoLimits, name: str = "") -> Verdict:
-    """Judge a decoded photo, RGB."""
+def judge_pixels(
+    photo: Image.Image, number: int, source: str, limits: PhotoLimits, name: str = ""
+) -> tuple[Verdict, Image.Image]:
+    """Judge a decoded photo, RGB; see judge_photo()."""
     name = name or f"photo {number}"
     pixels, faces, turns = _upright(np.asarray(photo), limits)
+    upright = Image.fromarray(pixels)
     if not faces:
-        return Verdict(number, source, (finding("no_face", name),), pixels)
+        return Verdict(number, source, (finding("no_face", name),), upright.size), upright
     scores = _scores(pixels, faces[0])
     codes = [*(["sideways"] if turns else []), *_company(faces, limits), *_place(faces[0], pixels.shape, limits)]
     if faces[0].height >= limits.min_face:
         codes += _look(scores, limits)
     findings = tuple(finding(code, name) for code in codes)
-    return Verdict(number, source, findings, pixels, faces, embed_face(pixels, faces[0]), scores)
+    identity, sight = embed_face(pixels, faces[0]), square(upright.size, faces[0]).cut(upright, SIGHT)
+    return Verdict(number, source, findings, upright.size, faces, sight, identity, scores), upright
 
 
 def _upright(pixels: np.ndarray, limits: PhotoLimits) -> tuple[np.ndarray, tuple[Face, ...], int]:

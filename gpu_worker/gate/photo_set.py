@@ -9,16 +9,12 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from gpu_worker.crops import square
 from gpu_worker.gate import advice, variety
 from gpu_worker.gate.findings import Finding, finding
 from gpu_worker.gate.photo import Verdict
 from gpu_worker.identity import robust_mean
-
-SIGHT = 256  # px at which portraits are compared
 
 
 class SetLimits(BaseModel):
@@ -68,26 +64,19 @@ def judge_set(verdicts: Sequence[Verdict], limits: SetLimits) -> SetVerdict:
     """Look at the photos together; photos that repeat another or show somebody else are refused here."""
     photos = _without_strangers(_without_repeats(list(verdicts), limits), limits)
     good = [photo for photo in photos if photo.accepted]
-    spread = variety.measure([portrait(photo) for photo in good], [photo.scores for photo in good])
+    spread = variety.measure([_sight(photo) for photo in good], [photo.scores for photo in good])
     findings = [*_count(photos, good, limits), *variety.findings(spread, len(good))]
     told = advice.sentence(photos, findings, limits.min_photos)
     return SetVerdict(tuple(photos), tuple(findings), spread, told)
-
-
-def portrait(verdict: Verdict) -> Image.Image:
-    """Head and shoulders of a photo with a face, RGB of SIGHT x SIGHT px."""
-    assert verdict.pixels is not None
-    photo = Image.fromarray(verdict.pixels)
-    crop = square(photo.size, verdict.face)
-    return photo.resize((SIGHT, SIGHT), box=(crop.x, crop.y, crop.x + crop.side, crop.y + crop.side))
 
 
 def _without_repeats(photos: list[Verdict], limits: SetLimits) -> list[Verdict]:
     """Of two that are nearly the same the sharper one stays. Compared by perceptual hash of the portrait, so that
     another crop or another size of a photo is still the same photo."""
     from imagehash import phash
+    from PIL import Image
 
-    hashes = {photo.number: phash(portrait(photo)) for photo in photos if photo.accepted}
+    hashes = {photo.number: phash(Image.fromarray(_sight(photo))) for photo in photos if photo.accepted}
     kept = {photo.number: photo for photo in photos}
     for one, other in combinations(hashes, 2):
         if kept[one].accepted and kept[other].accepted and hashes[one] - hashes[other] < limits.duplicate_bits:
@@ -110,6 +99,11 @@ def _likened(photo: Verdict, shared: np.ndarray, limits: SetLimits) -> Verdict:
     likeness = float(photo.identity @ shared)
     scored = replace(photo, scores=photo.scores | {"same_person": likeness})
     return scored if likeness >= limits.same_person else _refuse(scored, "other_person")
+
+
+def _sight(photo: Verdict) -> np.ndarray:
+    assert photo.sight is not None  # faces were found
+    return photo.sight
 
 
 def _refuse(photo: Verdict, code: str, other: int | None = None) -> Verdict:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from PIL import Image
 
 from gpu_worker.gate.findings import SOFT, Finding
 
@@ -21,11 +20,11 @@ ALIKE: dict[str, tuple[float, str]] = {
 FROM_PHOTOS = 3  # of one or two photos nothing can be said
 
 
-def measure(portraits: Sequence[Image.Image], scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def measure(portraits: Sequence[np.ndarray], scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Median difference between two photos, by aspect; empty for fewer than FROM_PHOTOS.
 
     Pose in eye distances (turn) and radians (tilt), light in luma levels of the face's highlights, background and
-    clothes in Lab units between mean colours of where they stand in a portrait (RGB, square).
+    clothes in Lab units between mean colours of where they stand in a portrait (RGB, uint8 (H, H, 3)).
     """
     if len(portraits) < FROM_PHOTOS:
         return {}
@@ -47,11 +46,11 @@ def findings(spread: Mapping[str, float], photos: int) -> list[Finding]:
     ]
 
 
-def _grid(portrait: Image.Image) -> np.ndarray:
+def _grid(portrait: np.ndarray) -> np.ndarray:
     """Mean Lab colours of an 8 x 8 grid, float (8, 8, 3)."""
     import cv2
 
-    small = cv2.resize(np.asarray(portrait), (8, 8), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(portrait, (8, 8), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), float)
 
 

@@ -18,7 +18,7 @@ SAMPLES = Path("gpu_worker/base_models/pocket/people/samples")
 
 def judged(image: Image.Image | Pixels) -> Verdict:
     photo = image if isinstance(image, Image.Image) else Image.fromarray(image.astype(np.uint8))
-    return judge_pixels(photo, 3, "003-photo", PhotoLimits())
+    return judge_pixels(photo, 3, "003-photo", PhotoLimits())[0]
 
 
 def codes(image: Image.Image | Pixels) -> list[str]:
@@ -37,7 +37,7 @@ def test_good_portraits_have_no_findings(grace_hopper: Image.Image, astronaut: I
 @pytest.mark.parametrize("who", ["greta", "ruby", "solomon"])
 def test_sample_customers_pass(who: str) -> None:
     for number in (1, 4, 7):
-        verdict = judge_photo(SAMPLES / who / f"photo-{number}.jpg", number, PhotoLimits())
+        verdict = judge_photo(SAMPLES / who / f"photo-{number}.jpg", number, PhotoLimits())[0]
         assert verdict.accepted, verdict.sentences
 
 
@@ -93,7 +93,7 @@ def test_every_fault_has_its_code(grace_hopper: Image.Image, code: str, damage: 
 def test_a_photo_that_lies_on_its_side_is_turned(grace_hopper: Image.Image, turns: int) -> None:
     verdict = judged(np.rot90(np.asarray(grace_hopper), turns))
     assert [found.code for found in verdict.findings] == ["sideways"]
-    assert verdict.told()["size"] == [512, 600]
+    assert verdict.told()["size"] == (512, 600)
 
 
 def test_a_smoothed_skin_is_a_warning(astronaut: Image.Image) -> None:
@@ -104,7 +104,7 @@ def test_a_smoothed_skin_is_a_warning(astronaut: Image.Image) -> None:
 
 
 def test_a_dark_skin_is_not_a_dark_photo() -> None:
-    verdict = judge_photo(SAMPLES / "solomon" / "photo-5.jpg", 5, PhotoLimits())
+    verdict = judge_photo(SAMPLES / "solomon" / "photo-5.jpg", 5, PhotoLimits())[0]
     assert verdict.scores["highlights"] > 1.5 * PhotoLimits().dark
 
 
@@ -127,7 +127,8 @@ def test_a_cut_face_and_a_tiny_one_are_refused(grace_hopper: Image.Image, astron
 
 def test_an_unreadable_photo_gets_a_verdict_too(tmp_path: Path) -> None:
     (tmp_path / "001-photo").write_text("not an image")
-    verdict = judge_photo(tmp_path / "001-photo", 1, PhotoLimits())
+    verdict, photo = judge_photo(tmp_path / "001-photo", 1, PhotoLimits())
+    assert photo is None
     assert [found.code for found in verdict.findings] == ["unreadable_photo"]
     assert verdict.told()["size"] is None
 

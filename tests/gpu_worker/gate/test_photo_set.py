@@ -19,7 +19,7 @@ DRAWN = 0.68  # drawn people look more alike than photographs
 
 def of(who: str, *numbers: int, start: int = 1) -> list[Verdict]:
     paths = [SAMPLES / who / f"photo-{number}.jpg" for number in numbers]
-    return [judge_photo(path, place, PhotoLimits()) for place, path in enumerate(paths, start)]
+    return [judge_photo(path, place, PhotoLimits())[0] for place, path in enumerate(paths, start)]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def test_a_stranger_is_found_and_named(greta: list[Verdict]) -> None:
 def test_the_same_photo_in_another_size_crop_and_quality_is_a_repeat(greta: list[Verdict], tmp_path: Path) -> None:
     with Image.open(SAMPLES / "greta" / "photo-2.jpg") as photo:
         photo.crop((12, 10, 500, 505)).resize((700, 710)).save(tmp_path / "again.jpg", quality=60)
-    again = judge_photo(tmp_path / "again.jpg", 6, PhotoLimits())
+    again = judge_photo(tmp_path / "again.jpg", 6, PhotoLimits())[0]
     judged = judge_set([*greta, again], SetLimits(same_person=DRAWN))
     (repeat,) = codes(judged)
     assert repeat in (2, 6)
@@ -58,7 +58,7 @@ def test_the_same_photo_in_another_size_crop_and_quality_is_a_repeat(greta: list
 
 
 def test_too_few_good_photos_refuse_the_set(greta: list[Verdict]) -> None:
-    dark = [judge_pixels(Image.new("RGB", (300, 300)), number, "x", PhotoLimits()) for number in (6, 7)]
+    dark = [judge_pixels(Image.new("RGB", (300, 300)), number, "x", PhotoLimits())[0] for number in (6, 7)]
     judged = judge_set([*greta[:3], *dark], SetLimits(same_person=DRAWN))
     assert not judged.accepted
     assert [found.code for found in judged.findings if found.hard] == ["too_few_photos"]
@@ -77,7 +77,9 @@ def test_two_people_in_two_photos_cannot_be_told_apart(greta: list[Verdict]) -> 
 
 def test_a_set_from_one_sofa_is_warned(grace_hopper: Image.Image) -> None:
     photos = [
-        judge_pixels(Image.fromarray((np.asarray(grace_hopper) * share).astype(np.uint8)), number, "x", PhotoLimits())
+        judge_pixels(Image.fromarray((np.asarray(grace_hopper) * share).astype(np.uint8)), number, "x", PhotoLimits())[
+            0
+        ]
         for number, share in enumerate((0.96, 0.98, 1.0), 1)
     ]
     judged = judge_set(photos, SetLimits(min_photos=1, duplicate_bits=0))
