@@ -129,6 +129,14 @@ class PhotosOut(BaseModel):
     photos: list[PhotoOut]
 
 
+class JobPhotosOut(PhotosOut):
+    """A job's photos with their verdicts."""
+
+    sheet: str | None = Field(
+        description="Short-lived link to a picture of all photos, crops, cutouts and verdicts; null before matting."
+    )
+
+
 class JobIn(JobParams):
     """A job: its photos (or, for `generate`, its subject) and what to draw."""
 

@@ -94,7 +94,8 @@ def _room(rng: Rng) -> Picture:
     picture = np.ascontiguousarray(wall * (0.45 + 0.7 * (across if rng.random() < 0.5 else 1 - across)), np.float32)
     x = rng.choice([rng.uniform(0.02, 0.15), rng.uniform(0.6, 0.72)])
     _box(picture, x, 0.08, x + 0.26, 0.4, (0.08, 0.06, 0.05))
-    _box(picture, x + 0.02, 0.1, x + 0.24, 0.38, rng.uniform(0.2, 0.4) + rng.uniform(-0.06, 0.06, 3))
+    _box(picture, x + 0.02, 0.1, x + 0.24, 0.38, wall * 1.2)
+    _box(picture, x + 0.06, 0.14, x + 0.2, 0.34, wall * rng.uniform(0.4, 0.8) + rng.uniform(-0.03, 0.03, 3))
     _box(picture, 0, rng.uniform(0.68, 0.8), rng.uniform(0.3, 1), 1, (0.13, 0.08, 0.05))
     _lamps(picture, rng, 2, 0.3, 0.6, [(9, 6.5, 4)])
     return picture

@@ -8,7 +8,8 @@ import pytest
 
 from photogen_tasks import inspection
 from photogen_tasks.db import session_scope
-from photogen_tasks.models import Photo
+from photogen_tasks.models import Photo, StageRow
+from photogen_tasks.stages import Stage, Status
 from tests.api.conftest import Caller
 
 VERDICT: dict[str, Any] = {
@@ -68,4 +69,14 @@ def test_a_jobs_photos_show_their_verdicts(caller: Caller, stranger: Caller) -> 
         (photos[0], None),
         (photos[1], "refused"),
     ]
+    assert answer.json()["sheet"] is None
     assert stranger.http.get(f"/v1/jobs/{job}/photos").status_code == 404
+
+
+def test_the_sheet_is_linked_once_matting_is_done(caller: Caller) -> None:
+    job = caller.submit(photos=caller.photos()).json()["id"]
+    with session_scope() as session:
+        row = session.get_one(StageRow, (job, Stage.MATTE))
+        row.status, row.manifest_key = Status.SUCCEEDED, f"tenants/{caller.tenant}/jobs/{job}/matte/a2/manifest.json"
+    sheet = caller.http.get(f"/v1/jobs/{job}/photos").json()["sheet"]
+    assert f"jobs/{job}/matte/a2/photos.jpg" in sheet

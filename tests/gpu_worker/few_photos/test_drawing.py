@@ -105,7 +105,8 @@ def test_exposure_and_warmth_move_the_whole_photo(sources: list[Source]) -> None
 
 
 def test_a_bright_wall_leaves_no_halo_on_a_dark_one() -> None:
-    alpha = cv2.GaussianBlur(cv2.circle(np.zeros((96, 96), np.float32), (48, 48), 24, 1.0, -1), (0, 0), 3)
+    disc = cv2.circle(np.zeros((96, 96), np.float32), (48, 48), 24, 1.0, -1)
+    alpha = np.asarray(cv2.GaussianBlur(disc, (0, 0), 3), np.float32)
     share = alpha[..., None]
     image = np.round(40 * share + 240 * (1 - share)).repeat(3, axis=2).astype(np.uint8)
     source = Source(image, alpha, np.full_like(image, 40), (0.4, 0.4, 0.2, 0.2))
