@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 # Where pip finds torch. Empty: the machine's own index, which is the CUDA build on most. For a CPU build:
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
-EXTRAS := api,monitoring,local,gpu,draw,dev
+EXTRAS := api,monitoring,local,gpu,draw,rembg,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast chaos lint format bench compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos lint format bench bench-photos compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -49,6 +49,9 @@ format: install ## what the linters can mend by themselves
 
 bench: install ## the benchmarks: drawn customers with and without their weights
 	$(BIN)/python -m tests.benchmarks.subjects
+
+bench-photos: install ## the gate and the mattes: how right, how fast
+	$(BIN)/python -m tests.benchmarks.photos photogen-bench
 
 compose-test: install ## build both images, bring the stack up, send one job, take all down
 	bash tests/compose/run.sh

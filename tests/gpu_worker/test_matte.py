@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gpu_worker.errors import BadWeights
 from gpu_worker.images import write_png
 from gpu_worker.matte import MatteConfig, matte_photos
 from gpu_worker.preprocess import PreprocessConfig, preprocess_photos
@@ -23,7 +24,7 @@ def matted(tmp_path_factory: pytest.TempPathFactory, grace_hopper: Image.Image, 
     astronaut.save(inputs / "photos" / "002-astronaut.png")
     for stage in ("preprocess", "matte"):
         (inputs / stage).mkdir()
-    preprocess_photos(inputs, inputs / "preprocess", PreprocessConfig(min_photos=2))
+    preprocess_photos(inputs, inputs / "preprocess", PreprocessConfig(min_photos=2, same_person=-1))
     matte_photos(inputs, inputs / "matte", MatteConfig())
     return inputs
 
@@ -56,6 +57,21 @@ def test_without_a_person_the_photo_stays_whole(stage_folders: Folders) -> None:
     inputs, outputs = stage_folders
     (inputs / "preprocess" / "instance").mkdir(parents=True)
     write_png(np.full((256, 256, 3), 90, np.uint8), inputs / "preprocess" / "instance" / "001.png")
+    told = {"photos": [], "set": {"verdict": "accepted", "findings": [], "advice": ""}}
+    (inputs / "preprocess" / "report.json").write_text(json.dumps(told))
     matte_photos(inputs, outputs, MatteConfig())
     assert np.asarray(Image.open(outputs / "alpha" / "001.png")).min() == 255
     assert json.loads((outputs / "report.json").read_text())["photos"][0]["whole"]
+
+
+def test_the_report_names_the_backend(matted: Path) -> None:
+    report = json.loads((matted / "matte" / "report.json").read_text())
+    assert report["matting"] == "portrait"
+    assert [photo["whole"] for photo in report["photos"]] == [False, False]
+
+
+def test_a_backend_without_its_weights_writes_nothing(stage_folders: Folders) -> None:
+    inputs, outputs = stage_folders
+    with pytest.raises(BadWeights, match=r"birefnet-portrait\.onnx"):
+        matte_photos(inputs, outputs, MatteConfig(matting="rembg", rembg_weights=str(inputs)))
+    assert not any(outputs.iterdir())
