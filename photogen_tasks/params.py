@@ -28,9 +28,7 @@ class JobParams(BaseModel):
     prompts: tuple[ShortText, ...] = Field((), max_length=16, description="Instead of a style; {token} is the subject.")
     num_images_per_prompt: int = Field(1, ge=1, le=8)
     seed: int = Field(0, ge=0, lt=2**31 - MAX_IMAGES, description="Image n takes seed + n.")
-    few_photos: bool = Field(
-        False, description="One good photo is enough: more are made of it."
-    )
+    few_photos: bool = Field(False, description="One good photo is enough: more are made of it.")
     method: Literal["lora", "full"] | None = Field(None, description="Default: the base model's own.")
     max_train_steps: int | None = Field(None, ge=1, le=4000)
 
