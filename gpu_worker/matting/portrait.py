@@ -36,8 +36,9 @@ class PortraitMatting:
         import cv2
 
         size = (min(self.side, image.shape[1]), min(self.side, image.shape[0]))
-        trimap = _trimap(cv2.resize(segment(image), size, interpolation=cv2.INTER_LINEAR))
-        if np.mean(trimap == 1) < LEAST_COVER or not np.any(trimap == 0):
+        confidence = cv2.resize(segment(image), size, interpolation=cv2.INTER_LINEAR)
+        trimap = _trimap(confidence)
+        if _sure(confidence).mean() < LEAST_COVER or not np.any(trimap == 0):
             return np.ones(image.shape[:2])
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) / 255.0
         return enlarge_guided(self._solve(small, trimap), image)
@@ -58,10 +59,16 @@ def _trimap(confidence: np.ndarray) -> np.ndarray:
 
 
 def _known(confidence: np.ndarray) -> np.ndarray:
-    """Where it is sure and off the border, or likely and far off the outline."""
+    """Where it is sure, or likely and far off the outline."""
+    import cv2
+
+    depth = cv2.distanceTransform((confidence > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    return _sure(confidence) | np.asarray(depth > REACH)
+
+
+def _sure(confidence: np.ndarray) -> np.ndarray:
+    """Where it is sure and off the border of what is, bool."""
     import cv2
 
     kernel = np.ones((2 * EDGE + 1, 2 * EDGE + 1), np.uint8)
-    sure = cv2.erode((confidence > 1 - SURE).astype(np.uint8), kernel) == 1
-    likely = cv2.distanceTransform((confidence > 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    return np.asarray(sure | (likely > REACH))
+    return np.asarray(cv2.erode((confidence > 1 - SURE).astype(np.uint8), kernel) == 1)
