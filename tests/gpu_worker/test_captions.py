@@ -22,5 +22,6 @@ def test_garments_and_scenes_of_sample_photos_are_named(customer: Path) -> None:
     for name, (whole, plain) in zip(names, describe(photos), strict=True):
         assert whole.startswith(plain)
         assert not any(word in whole for word in (" hair", " skin", "beard"))
-        right += told["photos"][name]["caption"].endswith(whole.split(", ", 1)[1])
-    assert right >= 0.6 * len(names)
+        # Moods are too small to see at 64 px (the scorer's own record says so); clothes and places are not.
+        right += told["photos"][name]["caption"].endswith(whole[whole.index("wearing") :])
+    assert right >= 0.7 * len(names)
