@@ -18,7 +18,7 @@ from gpu_worker.errors import BadPhotos
 # Formats are told by content. MPO, which many phones write, opens through the JPEG decoder.
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF")
 MAX_BYTES = 25 * 1024 * 1024  # a 50 Mpx JPEG at high quality stays below this
-MAX_PIXELS = 50_000_000  # phones make 12 to 50 Mpx; 150 MB once decoded
+MAX_PIXELS = 50_000_000  # phones make 12 to 50 Mpx; 200 MB as Pillow holds them
 MAX_SIDE = 12_000  # px; longer ones are panoramas
 MIN_SIDE = 200  # px; below this a face has too few pixels to learn from
 
@@ -51,9 +51,9 @@ TURNS = {
 def read_photo(path: Path, name: str) -> Image.Image:
     """Decode a customer's photo to upright 8-bit sRGB without metadata, mode "RGB".
 
-    Transparent parts become white; of several frames the first counts. Takes less than 1 GiB of memory.
-    `name` is what the customer knows the photo by ("photo 3"). Raises BadPhotos with `unreadable_photo`,
-    `photo_too_large` or `photo_too_small`.
+    Transparent parts become white; of several frames the first counts. Takes less than 1 GiB of memory, and raises
+    MemoryError where there is none. `name` is what the customer knows the photo by ("photo 3"). Raises BadPhotos
+    with `unreadable_photo`, `photo_too_large` or `photo_too_small`.
     """
     if path.stat().st_size > MAX_BYTES:
         raise _too_large(name, f"more than {MAX_BYTES // 1024**2} MB")
