@@ -122,7 +122,7 @@ say "looking around"
 check "the exporter sees database, broker and workers" compose exec -T exporter \
     python docker/answers.py http://127.0.0.1:9808/health
 await "Prometheus's next scrape" metric 'sum(photogen_jobs_total%7Boutcome=%22succeeded%22%7D)' '"1"]'
-check "three workers are counted" metric 'sum(photogen_workers)' '"3"]'
+check "four workers are counted" metric 'sum(photogen_workers)' '"4"]'
 check "five stage runs are counted" metric 'sum(photogen_stage_duration_seconds_count)' '"5"]'
 check "no alert rule is broken" metric 'sum(prometheus_rule_evaluation_failures_total)' '"0"]'
 check "Flower finds the job's tasks" in_flower "$job" "$job.train.1"
