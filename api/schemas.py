@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -129,12 +130,33 @@ class PhotosOut(BaseModel):
     photos: list[PhotoOut]
 
 
+class PhotoSetOut(BaseModel):
+    """What the gate says of the photos together."""
+
+    verdict: Literal["accepted", "refused"]
+    accepted: int = Field(description="Photos that can be used.")
+    photos: int
+    findings: list[FindingOut]
+    variety: dict[str, float] = Field(
+        description="Median difference between two of the accepted photos, by aspect; empty for fewer than three.",
+        examples=[{"pose": 0.18, "light": 9.5, "background": 41.2, "clothes": 33.0}],
+    )
+    advice: str = Field(examples=["Three of your eight photos are nearly the same; add two with another background."])
+
+
 class JobPhotosOut(PhotosOut):
     """A job's photos with their verdicts."""
 
+    set: PhotoSetOut | None = Field(description="Null before the first stage has ended.")
     sheet: str | None = Field(
-        description="Short-lived link to a picture of all photos, crops, cutouts and verdicts; null before matting."
+        description="Short-lived link to a picture of all photos with verdicts, crops and cutouts. "
+        "Null before matting, unless the photos were refused."
     )
+
+    @classmethod
+    def of(cls, job: Job, photos: Sequence[Photo], sheet: str | None) -> JobPhotosOut:
+        judged = PhotoSetOut.model_validate(job.photo_set) if job.photo_set else None
+        return cls(photos=[PhotoOut.of(photo) for photo in photos], set=judged, sheet=sheet)
 
 
 class JobIn(JobParams):

@@ -14,8 +14,8 @@ from gpu_worker.images import read_rgb
 from gpu_worker.photo_report import ACCEPTED, REFUSED, WARNED, Box, PhotoEntry, photo_sheet
 
 
-def job_sheet(preprocess: Path, matte: Path) -> Image.Image:
-    """The photo sheet of the job whose outputs of both stages lie in these folders; RGB."""
+def job_sheet(preprocess: Path, matte: Path | None = None) -> Image.Image:
+    """The photo sheet of the job whose outputs of both stages lie in these folders; RGB. A refused set has no matte."""
     report = json.loads((preprocess / "report.json").read_text())
     entries = [_entry(photo, preprocess, matte) for photo in report["photos"]]
     told = report["set"]
@@ -23,7 +23,7 @@ def job_sheet(preprocess: Path, matte: Path) -> Image.Image:
     return photo_sheet(entries, word, told["advice"])
 
 
-def _entry(photo: dict[str, Any], preprocess: Path, matte: Path) -> PhotoEntry:
+def _entry(photo: dict[str, Any], preprocess: Path, matte: Path | None) -> PhotoEntry:
     name = f"{photo['number']:03d}"
     thumbnail = _thumbnail(preprocess / "thumbnail" / f"{name}.jpg")
     scale = 1.0 if thumbnail is None else thumbnail.shape[1] / photo["size"][0]
@@ -39,7 +39,7 @@ def _entry(photo: dict[str, Any], preprocess: Path, matte: Path) -> PhotoEntry:
         others=faces[1:],
         crop_box=_box(square | {"width": square["side"], "height": square["side"]}, scale) if square else None,
         crop=read_rgb(crop) if crop else None,
-        alpha=_alpha(matte / "alpha" / f"{name}.png"),
+        alpha=_alpha(matte / "alpha" / f"{name}.png") if matte else None,
     )
 
 

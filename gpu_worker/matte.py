@@ -5,6 +5,7 @@ backends' matter, see `gpu_worker.matting`.
 """
 
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -73,12 +74,18 @@ def open_matting(config: MatteConfig) -> Matting:
 
         return PocketMatting()
     if config.matting == "rembg":
-        from gpu_worker.matting.rembg import RembgMatting
-
-        return RembgMatting(config.rembg_model, config.rembg_weights)
+        return _open_rembg(config.rembg_model, config.rembg_weights)
     from gpu_worker.matting.portrait import PortraitMatting
 
     return PortraitMatting(config.matting_side, config.matting_method)
+
+
+@lru_cache(maxsize=1)
+def _open_rembg(model: str, folder: str | None) -> Matting:
+    """Kept for the worker's next job: a gigabyte of weights takes longer to check and load than to use."""
+    from gpu_worker.matting.rembg import RembgMatting
+
+    return RembgMatting(model, folder)
 
 
 def _matte_file(path: Path, outputs: Path, matting: Matting) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from gpu_worker.faces import Face
 from gpu_worker.gate.photo import PhotoLimits, Verdict, judge_photo
 from gpu_worker.gate.photo_set import SetLimits, SetVerdict, judge_set
 from gpu_worker.images import write_png
+from gpu_worker.job_photos import job_sheet
 from gpu_worker.stage import OnStep, StageConfig, silent
 
 AT_ONCE = 4  # photos; one of 50 Mpx takes half a gigabyte while it is judged
@@ -52,7 +53,8 @@ def preprocess_photos(inputs: Path, outputs: Path, config: PreprocessConfig, *, 
     instead. outputs/report.json has every photo's verdict and the set's, outputs/thumbnail/NNN.jpg what the
     report shows. NNN is the photo's place, from 1.
     Raises BadPhotos when the set is refused (`too_few_photos`, `too_many_photos`, `other_person`, or the only
-    photo's own code); the report is written all the same.
+    photo's own code); the report is written all the same, and the photo sheet, outputs/photos.jpg, since no stage
+    comes after that would.
     """
     on_step = on_step or silent
     paths = sorted(path for path in (inputs / "photos").iterdir() if path.is_file())
@@ -65,6 +67,7 @@ def preprocess_photos(inputs: Path, outputs: Path, config: PreprocessConfig, *, 
     crops = _write(judged, looks, outputs, config) if judged.accepted else {}
     _report(judged, looks, outputs, crops)
     if not judged.accepted:
+        job_sheet(outputs).save(outputs / "photos.jpg", quality=88)
         raise _refusal(judged)
     on_step(1.0, f"{len(judged.good)} of {len(paths)} photos accepted")
 

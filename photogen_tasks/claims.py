@@ -172,6 +172,11 @@ def commit(session: Session, claim: Claim, manifest_key: str, manifest_sha256: s
     return True
 
 
+def holds(session: Session, claim: Claim) -> bool:
+    """Is the stage still mine? After lock(), until the transaction ends."""
+    return session.scalar(select(StageRow.job_id).where(_mine(claim))) is not None
+
+
 def is_committed(session: Session, claim: Claim) -> bool:
     """After an unclear commit: is it my fence that the row calls succeeded?"""
     row = session.get(StageRow, (claim.job_id, claim.stage))

@@ -70,6 +70,7 @@ def submit(
     class_noun: Annotated[str, typer.Option(help="man, woman or person")] = "person",
     num_images_per_prompt: int = 1,
     seed: int = 0,
+    few_photos: Annotated[bool, typer.Option("--few-photos", help="One good photo is enough.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Show progress and save the images.")] = False,
     out: Annotated[Path, typer.Option(help="Where --watch saves the images.")] = Path("photogen-images"),
     url: Url = "",
@@ -85,6 +86,7 @@ def submit(
             "style": style,
             "class_noun": class_noun,
             "seed": seed,
+            "few_photos": few_photos,
         }
         job = client.submit(photos=client.upload(files), num_images_per_prompt=num_images_per_prompt, **body)
         print(job["id"])  # noqa: T201 - what a script reads

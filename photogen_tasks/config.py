@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     redis_port: int = Field(6390, description="Of the embedded Redis; not 6379, where the system's may live.")
 
     base_model: str = Field("pocket", description="Name or local folder of the base model.")
+    matting: Literal["portrait", "pocket", "rembg"] = Field("portrait", description="How people are cut out.")
+    rembg_model: str = Field("birefnet-portrait", description="Of the matting `rembg`, as rembg names it.")
+    rembg_weights: str = Field("", description="Folder or s3://bucket/prefix with MODEL.onnx and MODEL.onnx.sha256.")
     upscale_weights: str = Field("", description="Safetensors for spandrel, on a GPU; empty: Real-ESRGAN by ncnn.")
     gpu: str = Field("", description="The GPU of this worker; set by `photogen worker --gpu`.")
     worker_name: str = Field("", description="Set by `photogen worker`; names the lease's owner.")

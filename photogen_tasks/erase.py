@@ -36,7 +36,7 @@ def erase(job_id: str) -> bool:
         session.execute(delete(Photo).where(Photo.job_id == job_id))
         _erase_images(session, job_id)
         job = session.get_one(Job, job_id)
-        job.params, job.erased_at = {}, db_now()
+        job.params, job.photo_set, job.photo_sheet, job.erased_at = {}, None, None, db_now()
     log.info("job erased; nothing of it is left", job=job_id, objects=objects)
     return True
 

@@ -18,7 +18,7 @@ from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import NotFound, TransientError
-from photogen_tasks.models import Photo
+from photogen_tasks.models import Photo, db_now
 from photogen_tasks.queues import INSPECT
 from photogen_tasks.storage import storage
 
@@ -26,6 +26,7 @@ log = structlog.get_logger()
 WAIT_SECONDS = 5.0  # a verdict takes less than one; longer, and the caller comes back
 LOOK_SECONDS = 0.05
 SEND_SECONDS = 2.0
+AGAIN_SECONDS = 15.0  # whoever asks again sooner waits for the first message
 
 Judge = Callable[[Path], dict[str, Any]]
 
@@ -41,7 +42,7 @@ def inspect(tenant_id: str, photo_ids: Sequence[str], wait: float | None = None)
     found = _photos(tenant_id, photo_ids)
     photos.mark_uploaded(tenant_id, photo_ids)
     for photo in found:
-        if photo.verdict is None:
+        if photo.verdict is None and _mark_sent(photo.id):
             _send(photo.id)
     until = time.monotonic() + (WAIT_SECONDS if wait is None else wait)
     while any(photo.verdict is None for photo in found) and time.monotonic() < until:
@@ -86,10 +87,24 @@ def _photos(tenant_id: str, photo_ids: Sequence[str]) -> list[Photo]:
     return [by_id[photo_id] for photo_id in photo_ids]
 
 
+def _mark_sent(photo_id: str) -> bool:
+    """False when a message is on its way already."""
+    overdue = Photo.inspect_sent_at.is_(None) | (Photo.inspect_sent_at < db_now() - AGAIN_SECONDS)
+    with session_scope() as session:
+        marked = update(Photo).where(Photo.id == photo_id, overdue).values(inspect_sent_at=db_now())
+        return session.execute(marked.returning(Photo.id)).first() is not None
+
+
+def _mark_unsent(photo_id: str) -> None:
+    with session_scope() as session:
+        session.execute(update(Photo).where(Photo.id == photo_id).values(inspect_sent_at=None))
+
+
 def _send(photo_id: str) -> None:
     try:
         with app.connection_for_write(connect_timeout=SEND_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, timeout=SEND_SECONDS, interval_start=0)
             app.send_task(INSPECT, args=(photo_id,), connection=connection, retry=False)
     except (OperationalError, RedisError, OSError) as error:
+        _mark_unsent(photo_id)
         raise TransientError("broker_unavailable", "Photos cannot be judged just now.") from error

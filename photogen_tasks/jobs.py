@@ -149,12 +149,6 @@ def photos(session: Session, tenant_id: str, job_id: str) -> list[Photo]:
     return list(session.scalars(query.order_by(Photo.position)))
 
 
-def output_key(session: Session, job_id: str, stage: Stage, file: str) -> str | None:
-    """Storage key of a file of a committed stage; None before. The caller knows that the job is the tenant's."""
-    manifest = session.scalar(select(StageRow.manifest_key).where(StageRow.job_id == job_id, StageRow.name == stage))
-    return f"{manifest.rpartition('/')[0]}/{file}" if manifest else None
-
-
 def cancel(session: Session, job: Job) -> None:
     """Ask for the end; at once when no stage runs, else the worker's next heartbeat sees the flag."""
     if job.status in TERMINAL:

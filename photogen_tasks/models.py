@@ -79,7 +79,8 @@ class Subject(Base):
 
 
 class Photo(Base):
-    """A picture that came in. `uploaded_at` is set when its bytes lie in storage."""
+    """A picture that came in. `uploaded_at` is set when its bytes lie in storage, `inspect_sent_at` with each message
+    that asks for a verdict."""
 
     __tablename__ = "photos"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -92,10 +93,14 @@ class Photo(Base):
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     created_at: Mapped[float] = mapped_column(default=db_now())
     uploaded_at: Mapped[float | None]
+    inspect_sent_at: Mapped[float | None]
 
 
 class Job(Base):
-    """One customer's whole run. A deleted job stays as a tombstone, so that counters never fall."""
+    """One customer's whole run. A deleted job stays as a tombstone, so that counters never fall.
+
+    `photo_set` is the gate's verdict on all photos together, `photo_sheet` the storage key of their sheet.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -122,6 +127,8 @@ class Job(Base):
     ended_at: Mapped[float | None]
     deleted_at: Mapped[float | None]
     erased_at: Mapped[float | None]
+    photo_set: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    photo_sheet: Mapped[str | None] = mapped_column(String(400))
 
     stages: Mapped[list[StageRow]] = relationship(order_by="StageRow.seq", lazy="selectin")
     subject: Mapped[Subject] = relationship(lazy="joined")

@@ -13,11 +13,15 @@ from photogen_tasks.manifests import NAME, sha256
 from photogen_tasks.models import Image, Job, Photo, StageRun, Subject
 from photogen_tasks.stages import Stage
 
+SHEET = "photos.jpg"  # as preprocess calls it for a refused set, and matte for an accepted one
+
 
 def record(session: Session, job: Job, stage: Stage, fence: int, outputs: Path, manifest_key: str) -> None:
     """Write a committed stage's results into rows, in the transaction of its commit."""
     if stage is Stage.PREPROCESS:
         record_verdicts(session, job.id, outputs)
+    elif stage is Stage.MATTE:
+        record_sheet(session, job.id, manifest_key.removesuffix(NAME) + SHEET)
     elif stage is Stage.TRAIN:
         _weights(session, job, fence, outputs / "training.json", manifest_key)
     elif stage is Stage.UPSCALE:
@@ -25,13 +29,20 @@ def record(session: Session, job: Job, stage: Stage, fence: int, outputs: Path, 
 
 
 def record_verdicts(session: Session, job_id: str, outputs: Path) -> None:
-    """Each photo's verdict, also of a set that was refused: its stage fails, and the customer sees why."""
+    """Each photo's verdict and the set's, also when it was refused: its stage fails, and the customer sees why."""
     report = outputs / "report.json"
     if not report.is_file():
         return
+    told = _read(report)
     photos = session.scalars(select(Photo).where(Photo.job_id == job_id).order_by(Photo.position)).all()
-    for photo, verdict in zip(photos, _read(report).get("photos", []), strict=False):
+    for photo, verdict in zip(photos, told.get("photos", []), strict=False):
         photo.verdict = verdict
+    session.execute(update(Job).where(Job.id == job_id).values(photo_set=told.get("set")))
+
+
+def record_sheet(session: Session, job_id: str, key: str) -> None:
+    """Where the picture of all photos with their verdicts lies."""
+    session.execute(update(Job).where(Job.id == job_id).values(photo_sheet=key))
 
 
 def _weights(session: Session, job: Job, fence: int, training: Path, manifest_key: str) -> None:

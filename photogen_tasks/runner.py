@@ -26,11 +26,11 @@ from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import FatalError, PhotogenError, TransientError, UsageError
 from photogen_tasks.heartbeat import CANCELLED, DRAINING, Heartbeat, Stopped
 from photogen_tasks.models import Job, Photo
+from photogen_tasks.stage_params import stage_params
 from photogen_tasks.stages import Stage
 from photogen_tasks.storage import stage_prefix, storage, subject_prefix
 
 log = structlog.get_logger()
-POCKET = "pocket"  # the base model that ships with gpu_worker, and its default
 COMMIT_TRIES = 5  # an unclear commit is asked about once a second, well within the lease
 
 
@@ -97,7 +97,7 @@ def _attempt(claim: Claim, work: Work) -> bool:
             checkpoints = Checkpoints(storage(), job.tenant_id, claim, folder / "checkpoints")
             opened = _open(job, claim.stage, folder, _reporting(heartbeat, checkpoints))
             checkpoints.restore()
-            _work(work, claim, opened, checkpoints)
+            _work(work, claim, job, opened, checkpoints)
             heartbeat.check()
             kept = _keep(job, claim, opened.outputs)
             if kept:
@@ -110,7 +110,7 @@ def _attempt(claim: Claim, work: Work) -> bool:
     return False
 
 
-def _work(work: Work, claim: Claim, opened: OpenStage, checkpoints: Checkpoints) -> None:
+def _work(work: Work, claim: Claim, job: Job, opened: OpenStage, checkpoints: Checkpoints) -> None:
     try:
         work(opened)
     except Stopped as stopped:
@@ -118,14 +118,26 @@ def _work(work: Work, claim: Claim, opened: OpenStage, checkpoints: Checkpoints)
             checkpoints.keep()
         raise
     except Exception:
-        _keep_verdicts(claim, opened)
+        if claim.stage is Stage.PREPROCESS:
+            _keep_verdicts(claim, job, opened.outputs)
         raise
 
 
-def _keep_verdicts(claim: Claim, opened: OpenStage) -> None:
-    if claim.stage is Stage.PREPROCESS:
-        with suppress(SQLAlchemyError), session_scope() as session:  # the failure itself is what must be told
-            outcomes.record_verdicts(session, claim.job_id, opened.outputs)
+def _keep_verdicts(claim: Claim, job: Job, outputs: Path) -> None:
+    """What the gate said of a set that it refused, and its sheet: the stage commits nothing else."""
+    key = stage_prefix(job.tenant_id, job.id, claim.stage, claim.fence) + outcomes.SHEET
+    with suppress(SQLAlchemyError, PhotogenError):  # the failure itself is what must be told
+        has_sheet = (outputs / outcomes.SHEET).is_file()
+        if has_sheet:
+            storage().put_file(key, outputs / outcomes.SHEET, "image/jpeg")
+        with session_scope() as session:
+            claims.lock(session, job.id)
+            if not claims.holds(session, claim):
+                storage().delete_prefix(key)
+                return
+            outcomes.record_verdicts(session, job.id, outputs)
+            if has_sheet:
+                outcomes.record_sheet(session, job.id, key)
 
 
 def _drop(checkpoints: Checkpoints) -> None:
@@ -172,7 +184,7 @@ def _open(job: Job, stage: Stage, folder: Path, report: Report) -> OpenStage:
         outputs=folder / "outputs",
         checkpoints=folder / "checkpoints",
         shared=settings().data_dir.absolute() / "cache",
-        params=_params(job),
+        params=stage_params(job, stage),
         report=report,
     )
     for path in (opened.inputs, opened.outputs, opened.checkpoints, opened.shared):
@@ -183,16 +195,6 @@ def _open(job: Job, stage: Stage, folder: Path, report: Report) -> OpenStage:
     for read in stage.spec.reads:
         manifests.fetch(storage(), _manifest_of(job, read), opened.inputs / read.value)
     return opened
-
-
-def _params(job: Job) -> dict[str, Any]:
-    """What the customer chose, without what was left open: each stage knows its own defaults."""
-    chosen = job.params | {"class_noun": job.subject.class_noun}
-    if job.subject.base_model != POCKET:
-        chosen["base_model"] = job.subject.base_model
-    if settings().upscale_weights:
-        chosen["upscale_weights"] = settings().upscale_weights
-    return {name: value for name, value in chosen.items() if value not in (None, [])}
 
 
 def _fetch_photos(job_id: str, folder: Path) -> None:

@@ -10,17 +10,16 @@ from sqlalchemy.exc import IntegrityError
 
 from api.deps import Before, JobId, Limit, Tenant
 from api.errors import Answers, responses
-from api.schemas import ImageOut, ImagesOut, JobIn, JobOut, JobPhotosOut, JobsOut, PhotoOut
+from api.schemas import ImageOut, ImagesOut, JobIn, JobOut, JobPhotosOut, JobsOut
 from photogen_tasks import erase, jobs, photos, pipeline, styles
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import UsageError
 from photogen_tasks.models import Image, Job
 from photogen_tasks.params import MAX_IMAGES
-from photogen_tasks.stages import JobKind, Stage, Status
+from photogen_tasks.stages import JobKind, Status
 from photogen_tasks.storage import storage
 
 router = APIRouter(tags=["jobs"])
-SHEET = "photos.jpg"  # as the stage matte calls it
 SUBJECT = "{token}"  # stands for identifier and class noun in a customer's prompt
 BEFORE: Answers = {200: {"model": JobOut, "description": "Submitted before under this key."}}
 IdempotencyKey = Annotated[
@@ -127,12 +126,12 @@ def list_images(tenant: Tenant, job_id: JobId) -> ImagesOut:
 
 @router.get("/jobs/{job_id}/photos", responses=responses(401, 404, 422, 503))
 def list_photos(tenant: Tenant, job_id: JobId) -> JobPhotosOut:
-    """The job's photos with their verdicts, also when the set was refused."""
+    """What the gate says of the job's photos, one by one and together, also when it refused them."""
     with read_scope() as session:
+        job = jobs.get(session, tenant, job_id)
         found = jobs.photos(session, tenant, job_id)
-        sheet = jobs.output_key(session, job_id, Stage.MATTE, SHEET)
-    link = storage().presign_get(sheet, f"{job_id[:8]}-{SHEET}") if sheet else None
-    return JobPhotosOut(photos=[PhotoOut.of(photo) for photo in found], sheet=link)
+    link = storage().presign_get(job.photo_sheet, f"{job_id[:8]}-photos.jpg") if job.photo_sheet else None
+    return JobPhotosOut.of(job, found, link)
 
 
 def _link(image: Image) -> str:

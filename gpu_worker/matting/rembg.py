@@ -1,11 +1,13 @@
 """The backend `rembg`: the networks that the library rembg runs (BiRefNet, IS-Net, U²-Net), from files of your own.
 
-Nothing is downloaded: each network's file must lie in the configured folder. Needs the extra `rembg`, whose library
+Nothing is downloaded: each network's file must lie in the configured folder, with its SHA-256 beside it as
+`sha256sum MODEL.onnx > MODEL.onnx.sha256` writes it. Needs the extra `rembg`, whose library
 is MIT-licensed; the weights carry licences of their own (BiRefNet MIT; IS-Net, U²-Net Apache-2.0; others vary with the
 data they learnt from), so read them before a customer's photo goes through. BRIA's, which asks for a paid agreement,
 is left out, and so are sessions that send photos away.
 """
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,8 @@ class RembgMatting:
     """One of rembg's sessions on FOLDER/MODEL.onnx.
 
     rembg stretches each answer to reach from 0 to 1, so it sees somebody in empty rooms too.
-    Raises BadWeights when the model is unknown, its file missing or no ONNX network; WorkError without the extra.
+    Raises BadWeights when the model is unknown, its file missing, changed or no ONNX network; WorkError without the
+    extra.
     """
 
     def __init__(self, model: str, folder: str | Path | None) -> None:
@@ -45,6 +48,7 @@ class RembgMatting:
         file = Path(folder or "") / f"{model}.onnx"
         if not folder or not file.is_file():
             raise BadWeights(f"rembg's model {model} is expected at {file if folder else f'rembg_weights/{file}'}")
+        _check_hash(file)
         self.name = f"rembg/{model}"
         self._session = _session(model, file)
 
@@ -53,6 +57,15 @@ class RembgMatting:
         with np.errstate(divide="ignore", invalid="ignore"):  # a level answer cannot be stretched: it becomes 0
             (mask,) = self._session.predict(Image.fromarray(image))
         return np.asarray(mask, np.float64) / 255
+
+
+def _check_hash(file: Path) -> None:
+    beside = file.with_name(f"{file.name}.sha256")
+    expected = beside.read_text(errors="replace").split(maxsplit=1)[:1] if beside.is_file() else []
+    with file.open("rb") as opened:
+        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    if expected != [found]:
+        raise BadWeights(f"{file} has the SHA-256 {found}, but {beside} says {expected[0] if expected else 'nothing'}")
 
 
 def _session(model: str, file: Path) -> Any:

@@ -85,6 +85,8 @@ def test_every_refused_photo_is_named(stage_folders: Folders, grace_hopper: Imag
     assert "Photo 3 is not a whole JPEG" in refusal.sentence
     assert not (stage_folders[1] / "instance").exists()
     assert [photo["verdict"] for photo in report(stage_folders)["photos"]] == ["accepted", "refused", "refused"]
+    with Image.open(stage_folders[1] / "photos.jpg") as sheet:
+        assert sheet.height > 600
 
 
 def test_one_reason_for_all_is_the_jobs_code(stage_folders: Folders, grace_hopper: Image.Image) -> None:

@@ -66,6 +66,19 @@ def test_without_a_worker_the_answer_comes_without_a_verdict(customer: Customer,
     assert found.verdict is None
 
 
+def test_asking_again_at_once_sends_no_second_message(
+    customer: Customer, objects: Storage, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo_id = uploaded(customer, objects)
+    for _ in range(3):
+        inspection.inspect(customer.tenant_id, [photo_id], wait=0)
+    with app.connection_for_read() as connection:
+        assert connection.default_channel._size("inspect") == 1
+        monkeypatch.setattr(inspection, "AGAIN_SECONDS", -1.0)  # as if that time were over
+        inspection.inspect(customer.tenant_id, [photo_id], wait=0)
+        assert connection.default_channel._size("inspect") == 2
+
+
 def test_a_photo_is_judged_once(customer: Customer, objects: Storage, broker: str) -> None:
     photo_id = uploaded(customer, objects)
     inspection.inspect(customer.tenant_id, [photo_id], wait=0)
@@ -99,5 +112,6 @@ def test_a_photo_must_be_uploaded_first(customer: Customer, objects: Storage, br
 
 def test_without_a_broker_the_caller_is_told_to_come_back(customer: Customer, objects: Storage) -> None:
     photo_id = uploaded(customer, objects)
-    with pytest.raises(TransientError):
-        inspection.inspect(customer.tenant_id, [photo_id])
+    for _ in range(2):  # a message that was never sent does not count as sent
+        with pytest.raises(TransientError):
+            inspection.inspect(customer.tenant_id, [photo_id])

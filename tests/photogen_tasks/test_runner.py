@@ -92,13 +92,34 @@ def test_a_customers_error_ends_the_job_with_its_sentence(job_id: str) -> None:
 
 def test_a_refused_set_still_tells_each_photos_verdict(job_id: str) -> None:
     def work(stage: OpenStage) -> None:
-        (stage.outputs / "report.json").write_text('{"photos": [{"verdict": "refused"}]}')
+        (stage.outputs / "report.json").write_text('{"photos": [{"verdict": "refused"}], "set": {"accepted": 0}}')
+        (stage.outputs / "photos.jpg").write_bytes(b"a sheet")
         raise BadPhotos("too_few_photos", "We can use 0 of 1 photos and need 4.")
 
     with pytest.raises(Ignore):
         preprocess(job_id, work)
     with db.read_scope() as session:
         assert session.scalars(select(Photo.verdict).where(Photo.job_id == job_id)).one() == {"verdict": "refused"}
+    job = job_row(job_id)
+    assert job.photo_set == {"accepted": 0}
+    assert job.photo_sheet is not None
+    assert storage().get_bytes(job.photo_sheet) == b"a sheet"
+
+
+def test_who_lost_the_stage_writes_no_verdicts(job_id: str) -> None:
+    def work(stage: OpenStage) -> None:
+        (stage.outputs / "report.json").write_text('{"photos": [{"verdict": "refused"}]}')
+        (stage.outputs / "photos.jpg").write_bytes(b"a sheet")
+        with db.session_scope() as session:  # the lease ran out, and somebody else took the stage
+            session.execute(update(StageRow).where(StageRow.job_id == job_id).values(fence=StageRow.fence + 1))
+        raise BadPhotos("too_few_photos", "We can use 0 of 1 photos and need 4.")
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, work)
+    with db.read_scope() as session:
+        assert session.scalars(select(Photo.verdict).where(Photo.job_id == job_id)).one() is None
+    assert job_row(job_id).photo_sheet is None
+    assert not [key for key in storage().keys("tenants") if key.endswith("photos.jpg")]
 
 
 @pytest.mark.parametrize("error", [OutOfMemory("cuda"), MemoryError()])

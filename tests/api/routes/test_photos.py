@@ -8,8 +8,7 @@ import pytest
 
 from photogen_tasks import inspection
 from photogen_tasks.db import session_scope
-from photogen_tasks.models import Photo, StageRow
-from photogen_tasks.stages import Stage, Status
+from photogen_tasks.models import Job, Photo
 from tests.api.conftest import Caller
 
 VERDICT: dict[str, Any] = {
@@ -73,10 +72,20 @@ def test_a_jobs_photos_show_their_verdicts(caller: Caller, stranger: Caller) -> 
     assert stranger.http.get(f"/v1/jobs/{job}/photos").status_code == 404
 
 
-def test_the_sheet_is_linked_once_matting_is_done(caller: Caller) -> None:
+def test_the_verdict_on_the_set_and_the_sheet_come_with_them(caller: Caller) -> None:
     job = caller.submit(photos=caller.photos()).json()["id"]
+    assert caller.http.get(f"/v1/jobs/{job}/photos").json()["set"] is None
+    told = {
+        "verdict": "refused",
+        "accepted": 0,
+        "photos": 1,
+        "findings": [{"code": "too_few_photos", "hard": True, "sentence": "We need 4.", "advice": "Add more."}],
+        "variety": {},
+        "advice": "Add four photos of one person.",
+    }
     with session_scope() as session:
-        row = session.get_one(StageRow, (job, Stage.MATTE))
-        row.status, row.manifest_key = Status.SUCCEEDED, f"tenants/{caller.tenant}/jobs/{job}/matte/a2/manifest.json"
-    sheet = caller.http.get(f"/v1/jobs/{job}/photos").json()["sheet"]
-    assert f"jobs/{job}/matte/a2/photos.jpg" in sheet
+        row = session.get_one(Job, job)
+        row.photo_set, row.photo_sheet = told, f"tenants/{caller.tenant}/jobs/{job}/preprocess/a2/photos.jpg"
+    answer = caller.http.get(f"/v1/jobs/{job}/photos").json()
+    assert answer["set"] == told
+    assert f"jobs/{job}/preprocess/a2/photos.jpg" in answer["sheet"]

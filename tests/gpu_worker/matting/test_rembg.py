@@ -1,5 +1,7 @@
 """rembg's sessions on a network that the test writes itself: it answers with the brightness of each pixel."""
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -42,9 +44,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("rembg", reason="the extra `rembg` is not installed")
     folder = tmp_path_factory.mktemp("rembg")
     for model in ("u2net_custom", "isnet-general-use"):
-        (folder / f"{model}.onnx").write_bytes(brightness())
-    (folder / "u2net.onnx").write_bytes(b"not a network")
+        keep(folder / f"{model}.onnx", brightness())
+    keep(folder / "u2net.onnx", b"not a network")
     return folder
+
+
+def keep(file: Path, content: bytes) -> None:
+    """The file and its hash, as sha256sum writes it."""
+    file.write_bytes(content)
+    file.with_name(f"{file.name}.sha256").write_text(f"{hashlib.sha256(content).hexdigest()}  {file.name}\n")
 
 
 def lamp() -> np.ndarray:
@@ -71,6 +79,16 @@ def test_a_level_answer_is_nobody(folder: Path) -> None:
 def test_no_network_is_said_so(folder: Path) -> None:
     with pytest.raises(BadWeights, match="not a network"):
         RembgMatting("u2net", folder)
+
+
+def test_a_file_that_changed_is_not_run(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "u2net_custom.onnx").write_bytes(brightness() + b" ")
+    with pytest.raises(BadWeights, match="has the SHA-256"):
+        RembgMatting("u2net_custom", tmp_path)
+    (tmp_path / "u2net_custom.onnx.sha256").unlink()
+    with pytest.raises(BadWeights, match="says nothing"):
+        RembgMatting("u2net_custom", tmp_path)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""The customer chooses, the operator names the weights; weights in S3 are fetched once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from photogen_tasks import db, jobs
+from photogen_tasks.config import settings
+from photogen_tasks.errors import FatalError
+from photogen_tasks.models import Job
+from photogen_tasks.params import JobParams
+from photogen_tasks.stage_params import local_folder, stage_params
+from photogen_tasks.stages import Stage
+from photogen_tasks.storage import Storage
+from tests.photogen_tasks.conftest import Customer, make_customer
+
+
+@pytest.fixture
+def job(sqlite: str) -> Job:
+    customer = make_customer("customer")
+    return submitted(customer, JobParams(style="demo", class_noun="woman", few_photos=True))
+
+
+def submitted(customer: Customer, params: JobParams) -> Job:
+    with db.session_scope() as session:
+        return jobs.create(session, customer.tenant_id, params, photo_ids=customer.photos_in(session))
+
+
+def test_choices_pass_and_what_was_left_open_does_not(job: Job) -> None:
+    told = stage_params(job, Stage.TRAIN)
+    assert (told["class_noun"], told["few_photos"], told["seed"]) == ("woman", True, 0)
+    assert not {"method", "max_train_steps", "prompts", "base_model"} & set(told)
+
+
+def test_each_stage_is_told_of_its_own_weights(job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PHOTOGEN_UPSCALE_WEIGHTS", "/weights/x4.safetensors")
+    monkeypatch.setenv("PHOTOGEN_MATTING", "rembg")
+    monkeypatch.setenv("PHOTOGEN_REMBG_MODEL", "u2net")
+    monkeypatch.setenv("PHOTOGEN_REMBG_WEIGHTS", str(tmp_path))
+    settings.cache_clear()
+    assert stage_params(job, Stage.UPSCALE)["upscale_weights"] == "/weights/x4.safetensors"
+    matte = stage_params(job, Stage.MATTE)
+    assert (matte["matting"], matte["rembg_model"], matte["rembg_weights"]) == ("rembg", "u2net", str(tmp_path))
+    assert not {"matting", "upscale_weights"} & set(stage_params(job, Stage.TRAIN))
+
+
+def test_the_embedded_default_is_portrait(job: Job) -> None:
+    told = stage_params(job, Stage.MATTE)
+    assert told["matting"] == "portrait"
+    assert "rembg_weights" not in told
+
+
+@pytest.mark.parametrize("objects", ["s3"], indirect=True)
+def test_weights_in_s3_are_fetched_once(objects: Storage) -> None:
+    place, names = settings().storage_url, ("net.onnx", "net.onnx.sha256")
+    with pytest.raises(FatalError, match=r"net\.onnx is not at s3://"):
+        local_folder(place, names)
+    for name in names:
+        objects.put_if_absent(name, name.encode())
+    folder = local_folder(place, names)
+    assert [(folder / name).read_text() for name in names] == list(names)
+    objects.delete_prefix("net.onnx")
+    assert local_folder(place, names) == folder
+    assert sorted(path.name for path in folder.iterdir()) == list(names)
