@@ -55,12 +55,29 @@ def inspect(photos: Photos, url: Url = "", key: Key = "") -> None:
     files = _photo_files(photos)
     with _client(url, key) as client:
         found = client.inspect(client.upload(files))
-    table = Table("photo", "verdict", "what and why")
-    for photo in found:
-        told = "\n".join(f"{finding['sentence']} {finding['advice']}" for finding in photo["findings"])
-        table.add_row(photo["filename"], photo["verdict"], told)
-    _console().print(table)
+    _console().print(_verdicts(found))
     raise typer.Exit(int(any(photo["verdict"] == "refused" for photo in found)))
+
+
+def _verdicts(photos: list[dict[str, Any]]) -> Table:
+    table = Table("photo", "verdict", "what and why")
+    for photo in photos:
+        told = "\n".join(f"{finding['sentence']} {finding['advice']}" for finding in photo["findings"])
+        table.add_row(photo["filename"], photo["verdict"] or "not judged yet", told)
+    return table
+
+
+@app.command("photos")
+def photos_command(job: str, url: Url = "", key: Key = "") -> None:
+    """Show what the gate says of a job's photos, and where their sheet is."""
+    with _client(url, key) as client:
+        found = client.photos(job)
+    console = _console()
+    console.print(_verdicts(found["photos"]))
+    if found["set"]:
+        console.print(f"{found['set']['verdict']}: {found['set']['advice']}")
+    if found["sheet"]:
+        console.print(f"All of them as a picture: {found['sheet']}", soft_wrap=True)
 
 
 @app.command()

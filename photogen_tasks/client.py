@@ -59,10 +59,9 @@ class Client:
             if time.monotonic() > until:
                 raise TransientError("not_inspected", "Nobody judges photos just now: is an inspect worker running?")
 
-    def photos(self, job_id: str) -> list[dict[str, Any]]:
-        """The job's photos with their verdicts."""
-        found: list[dict[str, Any]] = self._json("GET", f"/v1/jobs/{job_id}/photos")["photos"]
-        return found
+    def photos(self, job_id: str) -> dict[str, Any]:
+        """What the gate says of the job's photos, one by one and together."""
+        return self._json("GET", f"/v1/jobs/{job_id}/photos")
 
     def submit(self, **body: Any) -> dict[str, Any]:
         """Submit a job; see POST /v1/jobs."""

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.slow
 SHORT = {"style": "demo", "max_train_steps": 3}  # the road is tested here, likeness in the benchmark
 JOB_SECONDS = 600.0  # on two cores that others use too
 LEASE_SECONDS = 15.0
+JPEG = b"\xff\xd8"
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,25 @@ def test_photos_become_images_and_the_subject_outlives_its_job(client: Client, t
     same, equal, other = (pixels(client.download(job["id"], tmp_path / job["id"])) for job in drawn)
     assert all(np.array_equal(a, b) for a, b in zip(same, equal, strict=True))
     assert not any(np.array_equal(a, b) for a, b in zip(same, other, strict=True))
+
+
+def test_one_photo_is_enough_when_more_are_made_of_it(client: Client) -> None:
+    one = {"photos": client.upload(photos(1)), "class_noun": "woman", "kind": "train"}
+    job = ended(client, client.submit(few_photos=True, max_train_steps=2, **one)["id"])
+    assert job["status"] == "succeeded", job["error"]
+    told = client.photos(job["id"])
+    assert (told["set"]["verdict"], told["set"]["accepted"]) == ("accepted", 1)
+    assert httpx.get(told["sheet"]).content.startswith(JPEG)
+
+
+def test_a_refused_set_is_explained(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not an image at all")
+    job = ended(client, client.submit(photos=client.upload([*photos(3), tmp_path / "text.jpg"]))["id"])
+    assert (job["status"], job["error"]["class"]) == ("failed", "UsageError")
+    told = client.photos(job["id"])
+    assert [photo["verdict"] for photo in told["photos"]] == ["accepted"] * 3 + ["refused"]
+    assert (told["set"]["verdict"], told["set"]["accepted"]) == ("refused", 3)
+    assert httpx.get(told["sheet"]).content.startswith(JPEG)
 
 
 def broken_photos(folder: Path) -> dict[str, list[Path]]:
