@@ -14,6 +14,7 @@ from gpu_worker.faces import Face
 SCALES = {"close": (1.8, 0.47), "portrait": (2.6, 0.42), "half_body": (4.6, 0.27)}
 # A small face may be framed wider to reach the wanted side, but not so wide that it gets lost.
 WIDER = 4.0 / 2.6
+REDUCING_GAP = 3.0  # Pillow calls the result indistinguishable from one step; a phone's photo takes a fifth of the time
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,11 @@ class Crop:
 
     def cut(self, photo: Image.Image, max_side: int) -> np.ndarray:
         """These pixels of `photo`, uint8 (S, S, 3), S at most `max_side`; made smaller where needed, never larger."""
-        part = photo.crop((self.x, self.y, self.x + self.side, self.y + self.side))
-        if self.side > max_side:
-            part = part.resize((max_side, max_side), Image.Resampling.LANCZOS)
-        return np.asarray(part)
+        box = (self.x, self.y, self.x + self.side, self.y + self.side)
+        if self.side <= max_side:
+            return np.asarray(photo.crop(box))
+        size = (max_side, max_side)
+        return np.asarray(photo.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=REDUCING_GAP))
 
 
 def square(size: tuple[int, int], face: Face, wanted: int = 0, scale: str = "portrait") -> Crop:

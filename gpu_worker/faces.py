@@ -15,6 +15,7 @@ import numpy as np
 # catches a close-up that fills the frame.
 LOOK_AT = (640, 320)
 MIN_SCORE = 0.7  # portraits score above 0.9; below 0.7 come hands and patterns
+LEAST_SIDE = 160  # px
 MAX_OVERLAP = 0.3  # intersection over union above which two boxes are one face
 
 
@@ -57,6 +58,18 @@ class Face:
         return along / self.eyes_apart
 
     @property
+    def nod(self) -> float:
+        """How far down from the eyes (0) to the mouth (1) the nose's tip sits: 0.5 to 0.65 in a level head.
+
+        Heads raised by 40 degrees show 0.45 to 0.55, lowered by 40 degrees 0.66 to 0.86 (measured on drawn people).
+        """
+        (ax, ay), (bx, by), (nx, ny), (cx, cy), (dx, dy) = self.landmarks
+        eyes, mouth = ((ax + bx) / 2, (ay + by) / 2), ((cx + dx) / 2, (cy + dy) / 2)
+        down = mouth[0] - eyes[0], mouth[1] - eyes[1]
+        along = (nx - eyes[0]) * down[0] + (ny - eyes[1]) * down[1]
+        return along / max(1.0, down[0] ** 2 + down[1] ** 2)
+
+    @property
     def tilt(self) -> float:
         """Degrees by which the line of the eyes leaves the horizontal."""
         (ax, ay), (bx, by) = self.landmarks[:2]
@@ -74,13 +87,30 @@ def find_faces(image: np.ndarray) -> list[Face]:
         scale = min(1.0, side / max(image.shape[:2]))
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        detector = _detector()
-        detector.setInputSize(size)
-        found = detector.detect(np.ascontiguousarray(small[:, :, ::-1]))[1]
-        if found is not None:
-            faces = [_face(row, scale) for row in found]
+        faces = [_face(row, scale) for row in _detect(small) if _possible(row, size)]
+        if faces:
             return sorted(faces, key=lambda face: -face.area)
     return []
+
+
+def _detect(small: np.ndarray) -> np.ndarray:
+    """The detector's rows, float (N, 15). Strips are padded: on fewer than LEAST_SIDE px it answers with nonsense."""
+    import cv2
+
+    below, beside = (max(0, LEAST_SIDE - length) for length in small.shape[:2])
+    padded = cv2.copyMakeBorder(small[:, :, ::-1], 0, below, 0, beside, cv2.BORDER_CONSTANT)
+    detector = _detector()
+    detector.setInputSize(padded.shape[1::-1])
+    found = detector.detect(padded)[1]
+    return np.empty((0, 15)) if found is None else np.asarray(found)
+
+
+def _possible(row: np.ndarray, size: tuple[int, int]) -> bool:
+    """Whether the face's middle lies in the image, and the face is not larger than it."""
+    if not np.isfinite(row).all() or row[2:4].min() < 1:
+        return False
+    x, y = row[:2] + row[2:4] / 2
+    return bool(0 <= x < size[0] and 0 <= y < size[1] and max(row[2:4]) <= 1.5 * max(size))
 
 
 def _face(row: np.ndarray, scale: float) -> Face:

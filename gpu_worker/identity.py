@@ -22,11 +22,19 @@ def embed_face(image: np.ndarray, face: Face) -> np.ndarray:
     8-bit weights, on the face aligned by its five landmarks.
     """
     recogniser = _recogniser()
-    points = [value for point in face.landmarks for value in point]
-    row = np.array([face.x, face.y, face.width, face.height, *points, face.score], np.float32)
-    aligned = recogniser.alignCrop(np.ascontiguousarray(image[:, :, ::-1]), row)
+    left, top, part = _around(image, face)
+    points = [value for x, y in face.landmarks for value in (x - left, y - top)]
+    row = np.array([face.x - left, face.y - top, face.width, face.height, *points, face.score], np.float32)
+    aligned = recogniser.alignCrop(np.ascontiguousarray(part[:, :, ::-1]), row)
     vector = recogniser.feature(aligned)[0]
     return np.asarray(vector / max(1e-9, float(np.linalg.norm(vector))), np.float32)
+
+
+def _around(image: np.ndarray, face: Face) -> tuple[int, int, np.ndarray]:
+    """Left, top and pixels of the face with a whole face beside it on every side: no more is ever aligned."""
+    left, top = max(0, int(face.x - face.width)), max(0, int(face.y - face.height))
+    right, bottom = int(face.x + 2 * face.width) + 1, int(face.y + 2 * face.height) + 1
+    return left, top, image[top:bottom, left:right]
 
 
 def robust_mean(vectors: Sequence[np.ndarray]) -> np.ndarray:

@@ -13,6 +13,7 @@ CHEEK_PATCH = 0.3
 SKIN_PATCH = 0.5
 CHEEK_LEVEL = 0.55  # how far down from the eyes to the mouth a cheek lies
 TINT_DEGREE = 3  # of the curve that a toned print lays through all lightnesses
+DETAIL_HEIGHT = 384  # px
 GRAIN = 1.0  # px; what is finer than this is texture
 
 
@@ -60,24 +61,31 @@ def colourfulness(pixels: np.ndarray) -> float:
     return float(np.sqrt(np.square(beside).mean(axis=0).sum()))
 
 
-def eyes_seen(image: np.ndarray, face: Face) -> float:
-    """Brightness around the eyes: upper quartile of luma there over the cheeks' median, of the brighter eye.
+def eyes_seen(image: np.ndarray, face: Face) -> tuple[float, float]:
+    """Brightness and contrast around the eyes, of the eye that shows more, over the cheeks' median luma.
 
-    Lids and whites leave 0.75 or more, also behind plain glasses and on every skin; sunglasses leave less.
+    Brightness is the upper quartile there: lids and whites leave 0.64 or more, also behind plain glasses and on every
+    skin; most sunglasses leave less than 0.6. Contrast is the span of the middle 90 %: 0.6 or more of open eyes, 0.4 or
+    less of dark glasses, mirrored ones and hands (drawn people, 72 without and 14 with sunglasses).
     """
     cheeks = [_patch(image, x, y, CHEEK_PATCH * face.eyes_apart) for x, y in _cheeks(face)]
-    around = [_patch(image, x, y, EYE_PATCH * face.eyes_apart) for x, y in face.landmarks[:2]]
     skin = max(4.0, float(np.median([np.median(patch) for patch in cheeks])))
-    return max(float(np.percentile(patch, 75)) / skin for patch in around)
+    around = [_patch(image, x, y, EYE_PATCH * face.eyes_apart) for x, y in face.landmarks[:2]]
+    low, upper, high = np.array([np.percentile(patch, (5, 75, 95)) for patch in around]).T
+    return float(upper.max()) / skin, float((high - low).max()) / skin
 
 
 def fine_detail(image: np.ndarray, face: Face) -> float:
-    """Grain and pores on the rougher cheek: median size of what a small blur removes, in luma levels."""
+    """Grain and pores on the rougher cheek: median size of what a small blur removes, in luma levels.
+
+    Judged at DETAIL_HEIGHT px of face at most: beyond, what is fine is the sensor's and not the skin's.
+    """
     import cv2
 
-    details = []
+    scale, details = min(1.0, DETAIL_HEIGHT / face.height), []
     for x, y in _cheeks(face):
         patch = _patch(image, x, y, SKIN_PATCH * face.eyes_apart).astype(np.float32)
+        patch = np.asarray(cv2.resize(patch, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
         details.append(float(np.median(np.abs(patch - cv2.GaussianBlur(patch, (0, 0), GRAIN)))))
     return max(details)
 

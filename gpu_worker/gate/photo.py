@@ -13,13 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gpu_worker.crops import square
 from gpu_worker.errors import BadPhotos
-from gpu_worker.faces import Face, find_faces
+from gpu_worker.faces import Face
 from gpu_worker.gate import measures
 from gpu_worker.gate.findings import Finding, finding
+from gpu_worker.gate.upright import find_upright, roll
 from gpu_worker.identity import embed_face
 from gpu_worker.images import read_photo
 
 SIGHT = 256  # px; portraits are compared at this size
+# How often a photo must be turned counter-clockwise → how
+QUARTERS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
 
 
 class PhotoLimits(BaseModel):
@@ -30,6 +33,7 @@ class PhotoLimits(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     min_face: int = Field(64, description="px of face height; fewer hold no likeness")
+    soft_face: int = Field(100, description="px of face height; base models of 512 px enlarge what is smaller")
     rival_area: float = Field(0.5, description="a second face this large against the first leaves open who is meant")
     other_area: float = Field(0.1, description="a face this large is somebody, smaller ones are passers-by")
     edge: float = Field(0.02, description="face sizes between the face and the photo's edge; less, and it is cut off")
@@ -38,11 +42,14 @@ class PhotoLimits(BaseModel):
     dark: float = Field(60, description="highlights of the face, 0..255")
     white: float = Field(0.2, description="share of the face that is white")
     span: float = Field(40, description="from the face's shadows to its highlights, 0..255")
-    eyes: float = Field(0.74, description="brightness around the eyes over that of the cheeks")
+    soft_eyes: float = Field(0.74, description="brightness around the eyes over that of the cheeks")
+    eyes: float = Field(0.6, description="brightness around the eyes over that of the cheeks")
+    eye_contrast: float = Field(0.45, description="darkest to brightest around the eyes, over the cheeks' brightness")
     soft_turn: float = Field(0.55, description="eye distances; a head turned by 40 degrees")
     turn: float = Field(0.9, description="a head turned by 60 degrees")
-    tilt: float = Field(25, description="degrees as YuNet's eyes show them, about half of the head's own")
-    upright_score: float = Field(0.88, description="faces score less upside down, and patterns too: look again")
+    tilt: float = Field(30, description="degrees of roll")
+    raised: float = Field(0.42, description="the nose's place between eyes and mouth")
+    lowered: float = Field(0.75, description="the nose's place between eyes and mouth")
     colour: float = Field(0.018, description="colours beside one tint, against the highlights")
     smooth: float = Field(0.6, description="luma levels of detail on the cheeks")
 
@@ -112,8 +119,9 @@ def judge_pixels(
 ) -> tuple[Verdict, Image.Image]:
     """Judge a decoded photo, RGB; see judge_photo()."""
     name = name or f"photo {number}"
-    pixels, faces, turns = _upright(np.asarray(photo), limits)
-    upright = Image.fromarray(pixels)
+    turns, faces = find_upright(np.asarray(photo))
+    upright = photo if turns == 0 else photo.transpose(QUARTERS[turns])
+    pixels = np.asarray(upright)
     if not faces:
         return Verdict(number, source, (finding("no_face", name),), upright.size), upright
     scores = _scores(pixels, faces[0])
@@ -125,22 +133,10 @@ def judge_pixels(
     return Verdict(number, source, findings, upright.size, faces, sight, identity, scores), upright
 
 
-def _upright(pixels: np.ndarray, limits: PhotoLimits) -> tuple[np.ndarray, tuple[Face, ...], int]:
-    """The photo with its faces, and by how many quarters it had to be turned: some phones forget to say so."""
-    as_sent = tuple(find_faces(pixels))
-    if as_sent and as_sent[0].score >= limits.upright_score:
-        return pixels, as_sent, 0
-    for turns in (1, 3, 2):
-        turned = np.ascontiguousarray(np.rot90(pixels, turns))
-        faces = tuple(find_faces(turned))
-        if faces and faces[0].score >= limits.upright_score:
-            return turned, faces, turns
-    return pixels, as_sent, 0
-
-
 def _scores(pixels: np.ndarray, face: Face) -> dict[str, float]:
     close = measures.face_pixels(pixels, face)
     highlights, white, span = measures.light(close)
+    eyes, contrast = measures.eyes_seen(pixels, face)
     return {
         "face": face.score,
         "blur": measures.blur(close),
@@ -148,10 +144,12 @@ def _scores(pixels: np.ndarray, face: Face) -> dict[str, float]:
         "white": white,
         "span": span,
         "colour": measures.colourfulness(close) / max(1.0, highlights),
-        "eyes": measures.eyes_seen(pixels, face),
+        "eyes": eyes,
+        "eye_contrast": contrast,
         "detail": measures.fine_detail(pixels, face),
         "turn": face.turn,
-        "tilt": face.tilt,
+        "nod": face.nod,
+        "tilt": roll(pixels, face),
     }
 
 
@@ -167,25 +165,39 @@ def _place(face: Face, shape: tuple[int, ...], limits: PhotoLimits) -> list[str]
         return ["face_too_small"]
     height, width = shape[:2]
     gaps = (face.x, width - face.x - face.width, face.y, height - face.y - face.height)
-    return ["face_cut_off"] if min(gaps) < limits.edge * face.height else []
+    small = ["face_small"] if face.height < limits.soft_face else []
+    return ["face_cut_off", *small] if min(gaps) < limits.edge * face.height else small
 
 
 def _look(scores: dict[str, float], limits: PhotoLimits) -> list[str]:
-    """Light first: in the dark the other measures mean nothing."""
+    """Light first: in the dark the other measures mean nothing, and in a head turned far the eyes' places are wrong."""
     if scores["highlights"] < limits.dark:
         return ["too_dark"]
+    far = _turned_too_far(scores, limits)
+    covered = not far and _eyes_covered(scores, limits)
     worst_first = (
         ("too_bright", scores["white"] > limits.white),
         ("low_contrast", scores["span"] < limits.span),
         ("blurry", scores["blur"] > limits.blur),
         ("slightly_blurry", limits.soft_blur < scores["blur"] <= limits.blur),
-        ("extreme_pose", abs(scores["turn"]) > limits.turn or abs(scores["tilt"]) > limits.tilt),
+        ("extreme_pose", far),
         ("turned_away", limits.soft_turn < abs(scores["turn"]) <= limits.turn),
-        ("eyes_covered", scores["eyes"] < limits.eyes),
+        ("eyes_covered", covered),
+        ("eyes_shaded", scores["eyes"] < limits.soft_eyes and not covered and not far),
         ("greyscale", scores["colour"] < limits.colour),
         ("filtered", scores["detail"] < limits.smooth and scores["blur"] < limits.soft_blur),
     )
     return [code for code, wrong in worst_first if wrong]
+
+
+def _turned_too_far(scores: dict[str, float], limits: PhotoLimits) -> bool:
+    level = limits.raised <= scores["nod"] <= limits.lowered
+    return abs(scores["turn"]) > limits.turn or abs(scores["tilt"]) > limits.tilt or not level
+
+
+def _eyes_covered(scores: dict[str, float], limits: PhotoLimits) -> bool:
+    """Dark glasses darken, mirrored ones and hands leave nothing to see."""
+    return scores["eyes"] < limits.eyes or scores["eye_contrast"] < limits.eye_contrast
 
 
 def _told(face: Face) -> dict[str, Any]:

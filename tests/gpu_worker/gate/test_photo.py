@@ -96,6 +96,58 @@ def test_a_photo_that_lies_on_its_side_is_turned(grace_hopper: Image.Image, turn
     assert verdict.told()["size"] == (512, 600)
 
 
+@pytest.mark.parametrize("who", ["greta", "ruby"])
+def test_a_photo_upside_down_is_turned(who: str) -> None:
+    for path in sorted((SAMPLES / who).glob("*.jpg")):
+        with Image.open(path) as photo:
+            assert "sideways" in codes(photo.transpose(Image.Transpose.ROTATE_180)), path
+
+
+@pytest.mark.parametrize("degrees", [-40, 40])
+def test_a_head_on_its_shoulder_is_refused_and_not_turned(astronaut: Image.Image, degrees: int) -> None:
+    pixels = np.asarray(astronaut)
+    turn = cv2.getRotationMatrix2D((256, 160), degrees, 1)
+    rolled = cv2.warpAffine(pixels, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    assert codes(rolled) == ["extreme_pose"]
+
+
+@pytest.mark.parametrize("size", [(4_000, 200), (200, 4_000), (3_000, 240), (2_000, 200)])
+def test_a_strip_has_no_face(size: tuple[int, int]) -> None:
+    assert codes(Image.effect_noise(size, 60).convert("RGB")) == ["no_face"]
+
+
+def test_a_face_in_a_narrow_photo_is_found(astronaut: Image.Image) -> None:
+    strip = Image.new("RGB", (1_100, 220), (90, 100, 110))
+    strip.paste(astronaut.crop((130, 20, 350, 240)), (20, 0))
+    assert "no_face" not in codes(strip)
+
+
+def over_the_eyes(image: Pixels, colour: Pixels | None) -> Pixels:
+    """A band of one colour, None for the cheeks' own, as a mirrored glass or a hand would be."""
+    face = find_faces(image)[0]
+    (ax, ay), (bx, by) = face.landmarks[:2]
+    half = 0.35 * face.eyes_apart
+    rows = slice(round(min(ay, by) - half), round(max(ay, by) + half))
+    columns = slice(round(min(ax, bx) - 1.3 * half), round(max(ax, bx) + 1.3 * half))
+    cheek = image[round(max(ay, by) + 1.2 * half), round(ax)]
+    covered = image.copy()
+    covered[rows, columns] = cheek if colour is None else colour
+    return covered
+
+
+@pytest.mark.parametrize("colour", [None, (235, 240, 250), (120, 120, 125)])
+def test_mirrors_and_hands_cover_eyes_too(astronaut: Image.Image, colour: Pixels | None) -> None:
+    assert "eyes_covered" in codes(over_the_eyes(np.asarray(astronaut), colour))
+
+
+def test_eyes_in_shadow_are_a_warning(grace_hopper: Image.Image) -> None:
+    image = np.asarray(grace_hopper).astype(float)
+    for x, y in find_faces(np.asarray(grace_hopper))[0].landmarks[:2]:
+        rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+        image *= 1 - 0.5 * np.exp(-(((columns - x) ** 2 + (rows - y) ** 2) / (2 * 22**2)))[..., None]
+    assert codes(image) == ["eyes_shaded"]
+
+
 def test_a_smoothed_skin_is_a_warning(astronaut: Image.Image) -> None:
     smooth = np.asarray(astronaut)
     for _ in range(4):
