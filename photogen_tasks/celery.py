@@ -74,7 +74,8 @@ app.conf.update(
         stage.task: {"soft_time_limit": stage.spec.time_limit, "time_limit": stage.spec.time_limit + GRACE}
         for stage in Stage
     }
-    | {INSPECT: {"soft_time_limit": 30, "time_limit": 40}},
+    # A photo that kills its worker must not come back and kill the next: no claim counts its attempts.
+    | {INSPECT: {"soft_time_limit": 30, "time_limit": 40, "reject_on_worker_lost": False}},
     beat_schedule={"housekeeping": {"task": HOUSEKEEPING, "schedule": HOUR}},
     timezone="UTC",
 )

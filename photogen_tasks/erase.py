@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import TransientError
-from photogen_tasks.models import Housekeeping, Image, Job, Photo, db_now
-from photogen_tasks.stages import Status
+from photogen_tasks.models import Housekeeping, Image, Job, Photo, StageRow, db_now
+from photogen_tasks.stages import TERMINAL, Stage, Status
 from photogen_tasks.storage import job_prefix, photo_key, storage, subject_prefix
 
 log = structlog.get_logger()
@@ -68,6 +68,26 @@ def erase_or_wait(job_id: str) -> bool:
     except TransientError as error:
         log.warning("job not erased; the sweeper will try again", job=job_id, error=error.sentence)
         return False
+
+
+def originals(job_id: str | None = None) -> int:
+    """Erase uploaded files that nobody will read again, of one job or of all; how many.
+
+    Once the gate has judged a set, or its job is over, what is kept are crops without metadata. A phone's own file
+    tells where it was taken.
+    """
+    judged = exists().where(
+        StageRow.job_id == Photo.job_id, StageRow.name == Stage.PREPROCESS, StageRow.status == Status.SUCCEEDED
+    )
+    over = exists().where(Job.id == Photo.job_id, Job.status.in_(TERMINAL))
+    done = select(Photo.id, Photo.key).where(Photo.erased_at.is_(None), judged | over)
+    with read_scope() as session:
+        rows = session.execute(done if job_id is None else done.where(Photo.job_id == job_id)).all()
+    for row in rows:
+        storage().delete_prefix(row.key)
+        with session_scope() as session:
+            session.execute(update(Photo).where(Photo.id == row.id).values(erased_at=db_now()))
+    return len(rows)
 
 
 def abandoned_photos() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -26,9 +27,25 @@ log = structlog.get_logger()
 WAIT_SECONDS = 5.0  # a verdict takes less than one; longer, and the caller comes back
 LOOK_SECONDS = 0.05
 SEND_SECONDS = 2.0
+MOST_WAITING = 16  # calls of one process; others are told to come back, for each one holds a thread of the API's
 AGAIN_SECONDS = 15.0  # whoever asks again sooner waits for the first message
 
+_waiting = threading.BoundedSemaphore(MOST_WAITING)
+
 Judge = Callable[[Path], dict[str, Any]]
+
+
+NOT_JUDGED: dict[str, Any] = {
+    "verdict": "refused",
+    "findings": [
+        {
+            "code": "not_judged",
+            "hard": True,
+            "sentence": "Something went wrong on our side while we looked at this photo.",
+            "advice": "Save it as JPEG and send it again, or send another.",
+        }
+    ],
+}
 
 
 def inspect(tenant_id: str, photo_ids: Sequence[str], wait: float | None = None) -> list[Photo]:
@@ -44,11 +61,21 @@ def inspect(tenant_id: str, photo_ids: Sequence[str], wait: float | None = None)
     for photo in found:
         if photo.verdict is None and _mark_sent(photo.id):
             _send(photo.id)
-    until = time.monotonic() + (WAIT_SECONDS if wait is None else wait)
-    while any(photo.verdict is None for photo in found) and time.monotonic() < until:
-        time.sleep(LOOK_SECONDS)  # the verdict comes from another process, by way of the row
+    if not _waiting.acquire(blocking=False):
+        return found
+    try:
+        return _await(tenant_id, photo_ids, time.monotonic() + (WAIT_SECONDS if wait is None else wait))
+    finally:
+        _waiting.release()
+
+
+def _await(tenant_id: str, photo_ids: Sequence[str], until: float) -> list[Photo]:
+    """The verdict comes from another process, by way of the row."""
+    while True:
         found = _photos(tenant_id, photo_ids)
-    return found
+        if all(photo.verdict for photo in found) or time.monotonic() > until:
+            return found
+        time.sleep(LOOK_SECONDS)
 
 
 def judge(photo_id: str, judged: Judge) -> bool:
@@ -63,11 +90,20 @@ def judge(photo_id: str, judged: Judge) -> bool:
             storage().get_file(photo.key, path)
         except KeyError:
             return False  # deleted meanwhile
-        verdict = judged(path)
+        verdict = _verdict(photo_id, path, judged)
     with session_scope() as session:
         session.execute(update(Photo).where(Photo.id == photo_id, Photo.verdict.is_(None)).values(verdict=verdict))
     log.info("photo inspected", photo=photo_id, verdict=verdict["verdict"])
     return True
+
+
+def _verdict(photo_id: str, path: Path, judged: Judge) -> dict[str, Any]:
+    """Whatever goes wrong, the customer hears something: without a verdict they would ask for ever."""
+    try:
+        return judged(path)
+    except Exception as error:  # the edge: a message is judged once, and never comes back
+        log.error("photo not judged", photo=photo_id, error=f"{type(error).__name__}: {error}")
+        return NOT_JUDGED
 
 
 def _scratch() -> Path | None:

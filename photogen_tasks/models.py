@@ -79,8 +79,9 @@ class Subject(Base):
 
 
 class Photo(Base):
-    """A picture that came in. `uploaded_at` is set when its bytes lie in storage, `inspect_sent_at` with each message
-    that asks for a verdict."""
+    """A picture that came in. `uploaded_at` is set when its bytes lie in storage, `erased_at` when they went, and
+    `inspect_sent_at` with each message that asks for a verdict.
+    """
 
     __tablename__ = "photos"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -94,6 +95,7 @@ class Photo(Base):
     created_at: Mapped[float] = mapped_column(default=db_now())
     uploaded_at: Mapped[float | None]
     inspect_sent_at: Mapped[float | None]
+    erased_at: Mapped[float | None]
 
 
 class Job(Base):

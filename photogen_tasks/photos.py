@@ -40,7 +40,7 @@ def mark_uploaded(tenant_id: str, photo_ids: Sequence[str]) -> None:
     names = {photo.id: photo.filename for photo in waiting if not sizes[photo.id]}
     absent = [names[photo_id] for photo_id in photo_ids if photo_id in names]
     if absent:
-        raise UsageError("photo_not_uploaded", f"Upload {', '.join(absent)} first, then submit the job.")
+        raise UsageError("photo_not_uploaded", f"Upload {', '.join(absent)} first.")
     with session_scope() as session:
         for photo in waiting:
             marked = session.get(Photo, photo.id)

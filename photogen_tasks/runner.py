@@ -17,7 +17,7 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from photogen_tasks import claims, manifests, outcomes
+from photogen_tasks import claims, erase, manifests, outcomes
 from photogen_tasks.celery import app
 from photogen_tasks.checkpoints import Checkpoints
 from photogen_tasks.claims import Claim, Ref
@@ -83,7 +83,10 @@ def run(stage: Stage, work: Work, ref: Ref) -> Ref:
         raise Ignore()
     log.info("stage started", attempt=claim.attempt, fence=claim.fence)
     began = time.monotonic()
-    if not _attempt(claim, work):
+    succeeded = _attempt(claim, work)
+    if stage is Stage.PREPROCESS:
+        _erase_originals(claim.job_id)
+    if not succeeded:
         raise Ignore()
     log.info("stage succeeded; the chain goes on", seconds=round(time.monotonic() - began, 2))
     return ref
@@ -138,6 +141,13 @@ def _keep_verdicts(claim: Claim, job: Job, outputs: Path) -> None:
             outcomes.record_verdicts(session, job.id, outputs)
             if has_sheet:
                 outcomes.record_sheet(session, job.id, key)
+
+
+def _erase_originals(job_id: str) -> None:
+    try:
+        erase.originals(job_id)
+    except (PhotogenError, SQLAlchemyError) as error:
+        log.warning("uploaded files not erased; housekeeping will", error=str(error))
 
 
 def _drop(checkpoints: Checkpoints) -> None:

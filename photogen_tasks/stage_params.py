@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from photogen_tasks.config import settings
@@ -30,37 +31,48 @@ def _operators(stage: Stage) -> dict[str, Any]:
     config = settings()
     if stage is Stage.UPSCALE:
         return {"upscale_weights": config.upscale_weights or None}
-    if stage is not Stage.MATTE:
-        return {}
-    told: dict[str, Any] = {"matting": config.matting}
+    if stage is Stage.PREPROCESS:
+        return {
+            "min_photos": config.min_photos,
+            "same_person": config.same_person,
+            "more_scales": [scale for scale in config.crop_scales.split(",") if scale],
+        }
+    return _matting() if stage is Stage.MATTE else {}
+
+
+def _matting() -> dict[str, Any]:
+    config = settings()
+    told: dict[str, Any] = {"matting": config.matting, "few_photos_size": config.few_photos_size}
     if config.matting == "rembg":
         told["rembg_model"] = config.rembg_model
     if config.matting == "rembg" and config.rembg_weights:
-        names = (f"{config.rembg_model}.onnx", f"{config.rembg_model}.onnx.sha256")
-        told["rembg_weights"] = str(local_folder(config.rembg_weights, names))
+        told["rembg_weights"] = str(local_folder(config.rembg_weights, f"{config.rembg_model}.onnx"))
     return told
 
 
-def local_folder(place: str, names: tuple[str, ...]) -> Path:
-    """A folder of this machine in which `names` lie: `place` itself, or its copies when it is s3://bucket/prefix.
+def local_folder(place: str, name: str) -> Path:
+    """A folder of this machine with the file `name` and its hash, `name`.sha256.
 
-    Copies are kept for the next job; who reads them checks their hash.
+    That is `place` itself or, when it is s3://bucket/prefix, a folder with copies; they are fetched again when the hash
+    there has changed. Who reads the file checks it against the hash.
     Raises FatalError when one of them is not there.
     """
     if not place.startswith("s3://"):
         return Path(place)
     folder = settings().data_dir.absolute() / "cache" / "weights" / hashlib.sha256(place.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        if not (folder / name).is_file():
-            _fetch(place, name, folder)
+    with TemporaryDirectory(dir=folder) as fetched:
+        hash_now = _fetch(place, f"{name}.sha256", Path(fetched))
+        kept = folder / hash_now.name
+        if not (folder / name).is_file() or not kept.is_file() or kept.read_bytes() != hash_now.read_bytes():
+            _fetch(place, name, Path(fetched)).replace(folder / name)
+            hash_now.replace(kept)
     return folder
 
 
-def _fetch(place: str, name: str, folder: Path) -> None:
-    beside = folder / f"{name}.part"
+def _fetch(place: str, name: str, folder: Path) -> Path:
     try:
-        open_storage(place).get_file(name, beside)
+        open_storage(place).get_file(name, folder / name)
     except KeyError as error:
         raise FatalError("weights_missing", f"{name} is not at {place}.") from error
-    beside.replace(folder / name)
+    return folder / name

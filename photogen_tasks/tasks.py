@@ -7,6 +7,7 @@ from typing import Any
 
 from photogen_tasks import erase, inspection
 from photogen_tasks.celery import app
+from photogen_tasks.config import settings
 from photogen_tasks.queues import HOUSEKEEPING, INSPECT
 from photogen_tasks.runner import OpenStage, stage_task
 from photogen_tasks.stages import Stage
@@ -16,7 +17,9 @@ from photogen_tasks.stages import Stage
 def preprocess(stage: OpenStage) -> None:
     """Judge the photos and crop them on the subject."""
     from gpu_worker.preprocess import PreprocessConfig, preprocess_photos
+    from gpu_worker.weight_files import use_face_weights
 
+    use_face_weights(settings().face_weights)
     preprocess_photos(stage.inputs, stage.outputs, PreprocessConfig.from_params(stage.params), on_step=stage.report)
 
 
@@ -64,6 +67,9 @@ def upscale(stage: OpenStage) -> None:
 def inspect(photo_id: str) -> bool:
     """Judge one photo before a job exists."""
     from gpu_worker.gate.photo import PhotoLimits, judge_photo
+    from gpu_worker.weight_files import use_face_weights
+
+    use_face_weights(settings().face_weights)
 
     def judged(path: Path) -> dict[str, Any]:
         return judge_photo(path, 1, PhotoLimits(), name="this photo")[0].told()
@@ -73,5 +79,5 @@ def inspect(photo_id: str) -> bool:
 
 @app.task(name=HOUSEKEEPING)  # type: ignore[untyped-decorator]  # Celery ships no types
 def housekeeping() -> int:
-    """Remove photos that were never used in a job. How many there were."""
-    return erase.abandoned_photos()
+    """Remove photos that were never used in a job, and files that a job has done with. How many there were."""
+    return erase.abandoned_photos() + erase.originals()

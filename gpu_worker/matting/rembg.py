@@ -7,7 +7,6 @@ data they learnt from), so read them before a customer's photo goes through. BRI
 is left out, and so are sessions that send photos away.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from gpu_worker.errors import BadWeights, WorkError
+from gpu_worker.weight_files import check_hash
 
 MODELS = (
     "birefnet-portrait",
@@ -48,7 +48,7 @@ class RembgMatting:
         file = Path(folder or "") / f"{model}.onnx"
         if not folder or not file.is_file():
             raise BadWeights(f"rembg's model {model} is expected at {file if folder else f'rembg_weights/{file}'}")
-        _check_hash(file)
+        check_hash(file)
         self.name = f"rembg/{model}"
         self._session = _session(model, file)
 
@@ -57,15 +57,6 @@ class RembgMatting:
         with np.errstate(divide="ignore", invalid="ignore"):  # a level answer cannot be stretched: it becomes 0
             (mask,) = self._session.predict(Image.fromarray(image))
         return np.asarray(mask, np.float64) / 255
-
-
-def _check_hash(file: Path) -> None:
-    beside = file.with_name(f"{file.name}.sha256")
-    expected = beside.read_text(errors="replace").split(maxsplit=1)[:1] if beside.is_file() else []
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
-    if expected != [found]:
-        raise BadWeights(f"{file} has the SHA-256 {found}, but {beside} says {expected[0] if expected else 'nothing'}")
 
 
 def _session(model: str, file: Path) -> Any:

@@ -96,6 +96,29 @@ def test_what_was_deleted_meanwhile_is_passed_over(customer: Customer, objects: 
     assert verdict(photo_id) is None
 
 
+def test_a_photo_that_breaks_the_judge_gets_a_verdict(customer: Customer, objects: Storage, broker: str) -> None:
+    photo_id = uploaded(customer, objects)
+    inspection.inspect(customer.tenant_id, [photo_id], wait=0)
+
+    def broken(_: Path) -> dict[str, Any]:
+        raise ArithmeticError("a bug of ours")
+
+    assert inspection.judge(photo_id, broken)
+    told = verdict(photo_id)
+    assert told is not None
+    assert [found["code"] for found in told["findings"]] == ["not_judged"]
+
+
+def test_only_so_many_calls_wait(
+    customer: Customer, objects: Storage, broker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo_id = uploaded(customer, objects)
+    monkeypatch.setattr(inspection, "_waiting", threading.BoundedSemaphore(1))
+    assert inspection._waiting.acquire(blocking=False)  # as somebody who waits does
+    (found,) = inspection.inspect(customer.tenant_id, [photo_id], wait=3600)
+    assert found.verdict is None
+
+
 def test_a_strangers_photo_does_not_exist(customer: Customer, objects: Storage, broker: str) -> None:
     photo_id = uploaded(customer, objects)
     with pytest.raises(NotFound):

@@ -12,8 +12,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from gpu_worker.errors import BadPhotos, BadWeights, OutOfMemory
-from photogen_tasks import db, jobs, runner
+from photogen_tasks import db, erase, jobs, runner
 from photogen_tasks.config import settings
+from photogen_tasks.errors import TransientError
 from photogen_tasks.heartbeat import drain_flag
 from photogen_tasks.models import Job, Photo, StageRow, StageRun
 from photogen_tasks.runner import OpenStage
@@ -104,6 +105,34 @@ def test_a_refused_set_still_tells_each_photos_verdict(job_id: str) -> None:
     assert job.photo_set == {"accepted": 0}
     assert job.photo_sheet is not None
     assert storage().get_bytes(job.photo_sheet) == b"a sheet"
+
+
+def test_uploaded_files_go_once_they_are_judged(job_id: str) -> None:
+    with db.read_scope() as session:
+        key = session.scalars(select(Photo.key).where(Photo.job_id == job_id)).one()
+
+    def away(stage: OpenStage) -> None:
+        raise TransientError("storage_unavailable", "Storage is away.")
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, away)
+    assert storage().size(key)  # it is not over yet
+    with db.session_scope() as session:
+        for row in session.get_one(Job, job_id).stages:
+            row.not_before = 0
+    preprocess(job_id, good, epoch=2)
+    assert storage().size(key) is None
+    with db.read_scope() as session:
+        assert session.scalars(select(Photo.erased_at).where(Photo.job_id == job_id)).one()
+
+
+def test_a_refused_jobs_files_go_too(job_id: str) -> None:
+    with db.read_scope() as session:
+        key = session.scalars(select(Photo.key).where(Photo.job_id == job_id)).one()
+    with pytest.raises(Ignore):
+        preprocess(job_id, failing(BadPhotos("no_face", "We found no face in photo 1.")))
+    assert storage().size(key) is None
+    assert erase.originals() == 0
 
 
 def test_who_lost_the_stage_writes_no_verdicts(job_id: str) -> None:

@@ -52,15 +52,33 @@ def test_the_embedded_default_is_portrait(job: Job) -> None:
     assert "rembg_weights" not in told
 
 
+def test_the_gate_has_the_operators_limits(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = stage_params(job, Stage.PREPROCESS)
+    assert (told["min_photos"], told["more_scales"]) == (4, ["close", "half_body"])
+    monkeypatch.setenv("PHOTOGEN_MIN_PHOTOS", "6")
+    monkeypatch.setenv("PHOTOGEN_CROP_SCALES", "")
+    settings.cache_clear()
+    told = stage_params(job, Stage.PREPROCESS)
+    assert told["min_photos"] == 6
+    assert "more_scales" not in told
+
+
 @pytest.mark.parametrize("objects", ["s3"], indirect=True)
-def test_weights_in_s3_are_fetched_once(objects: Storage) -> None:
-    place, names = settings().storage_url, ("net.onnx", "net.onnx.sha256")
-    with pytest.raises(FatalError, match=r"net\.onnx is not at s3://"):
-        local_folder(place, names)
-    for name in names:
-        objects.put_if_absent(name, name.encode())
-    folder = local_folder(place, names)
-    assert [(folder / name).read_text() for name in names] == list(names)
+def test_weights_in_s3_are_fetched_when_they_are_new(objects: Storage) -> None:
+    place = settings().storage_url
+    with pytest.raises(FatalError, match=r"net\.onnx\.sha256 is not at s3://"):
+        local_folder(place, "net.onnx")
+    put(objects, "first")
+    folder = local_folder(place, "net.onnx")
+    assert (folder / "net.onnx").read_text() == "first"
+    (folder / "net.onnx").write_text("mine now")  # as it is there already, it is not fetched
+    assert (local_folder(place, "net.onnx") / "net.onnx").read_text() == "mine now"
+    put(objects, "second")
+    assert (local_folder(place, "net.onnx") / "net.onnx").read_text() == "second"
+    assert sorted(path.name for path in folder.iterdir()) == ["net.onnx", "net.onnx.sha256"]
+
+
+def put(objects: Storage, content: str) -> None:
     objects.delete_prefix("net.onnx")
-    assert local_folder(place, names) == folder
-    assert sorted(path.name for path in folder.iterdir()) == list(names)
+    objects.put_if_absent("net.onnx", content.encode())
+    objects.put_if_absent("net.onnx.sha256", f"hash of {content}".encode())
