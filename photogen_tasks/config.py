@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     presign_seconds: int = Field(900, ge=30, description="How long a link to a file lives.")
     drain_seconds: float = Field(75.0, ge=0, description="What a worker gets to give its stage back on SIGTERM.")
     tied: bool = Field(False, description="End when the process that started this one ends; set by `photogen up`.")
+    failpoint: str = Field("", description="For tests: STAGE:POINT:ACTION:NTH, see photogen_tasks/failpoints.py.")
+    failpoint_once: Path | None = Field(None, description="For tests: made by the first that acts; no other then does.")
     log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from photogen_tasks import failpoints
 from photogen_tasks.errors import TransientError
 from photogen_tasks.storage import Storage
 
@@ -38,6 +39,7 @@ def keep(storage: Storage, prefix: str, folder: Path) -> tuple[str, str]:
         name = path.relative_to(folder).as_posix()
         storage.put_file(prefix + name, path, mimetypes.guess_type(name)[0] or "application/octet-stream")
         files.append(File(name=name, bytes=path.stat().st_size, sha256=sha256(path)))
+    failpoints.reach("after_data_put")
     data = Manifest(files=files).model_dump_json().encode()
     if not storage.put_if_absent(prefix + NAME, data) and storage.get_bytes(prefix + NAME) != data:
         raise TransientError("prefix_taken", f"Another run wrote {prefix}.")

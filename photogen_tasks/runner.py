@@ -17,7 +17,7 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from photogen_tasks import claims, erase, manifests, outcomes
+from photogen_tasks import claims, erase, failpoints, manifests, outcomes
 from photogen_tasks.celery import app
 from photogen_tasks.checkpoints import Checkpoints
 from photogen_tasks.claims import Claim, Ref
@@ -81,6 +81,8 @@ def run(stage: Stage, work: Work, ref: Ref) -> Ref:
             return ref
         log.info("message dropped; this copy of the chain ends", why=claim.why)
         raise Ignore()
+    failpoints.enter(stage)
+    failpoints.reach("after_claim")
     log.info("stage started", attempt=claim.attempt, fence=claim.fence)
     began = time.monotonic()
     succeeded = _attempt(claim, work)
@@ -162,6 +164,8 @@ def _reporting(heartbeat: Heartbeat, checkpoints: Checkpoints) -> Report:
     """on_step: keep a new checkpoint first, so that a stop costs no train step that was saved."""
 
     def report(progress: float, line: str) -> None:
+        if progress >= 0.5:
+            failpoints.reach("mid_work")
         checkpoints.keep()
         heartbeat.report(progress, line)
 
@@ -233,7 +237,9 @@ def _keep(job: Job, claim: Claim, outputs: Path) -> bool:
     if claim.stage is Stage.TRAIN:  # weights outlive the job
         prefix = f"{subject_prefix(job.tenant_id, job.subject_id)}{job.id}/a{claim.fence}/"
     key, sha256 = manifests.keep(storage(), prefix, outputs)
+    failpoints.reach("after_manifest_put")
     if _commit(job, claim, outputs, key, sha256):
+        failpoints.reach("after_commit")
         return True
     log.warning("fenced out: another run or a cancel came first; the output is thrown away")
     storage().delete_prefix(prefix)
@@ -248,6 +254,7 @@ def _commit(job: Job, claim: Claim, outputs: Path, key: str, sha256: str) -> boo
                     # The answer to an earlier try may have been lost on its way.
                     return tries > 0 and claims.is_committed(session, claim)
                 outcomes.record(session, job, claim.stage, claim.fence, outputs, key)
+                failpoints.reach("before_commit")
             return True
         except SQLAlchemyError as error:
             log.warning("commit unclear; asking again", error=str(error))
