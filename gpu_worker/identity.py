@@ -13,6 +13,8 @@ from gpu_worker.faces import Face
 from gpu_worker.weight_files import face_weights
 
 LENGTH = 128
+MARGIN = 0.6  # face sizes
+HEIGHT = 224  # px; the network looks at 112, and a large face made small by one step of it would show jagged edges
 
 
 def embed_face(image: np.ndarray, face: Face) -> np.ndarray:
@@ -22,19 +24,23 @@ def embed_face(image: np.ndarray, face: Face) -> np.ndarray:
     8-bit weights, on the face aligned by its five landmarks.
     """
     recogniser = _recogniser()
-    left, top, part = _around(image, face)
-    points = [value for x, y in face.landmarks for value in (x - left, y - top)]
-    row = np.array([face.x - left, face.y - top, face.width, face.height, *points, face.score], np.float32)
-    aligned = recogniser.alignCrop(np.ascontiguousarray(part[:, :, ::-1]), row)
+    close, landmarks = _close(image, face)
+    row = np.array([0, 0, *close.shape[1::-1], *landmarks.ravel(), face.score], np.float32)
+    aligned = recogniser.alignCrop(np.ascontiguousarray(close[:, :, ::-1]), row)
     vector = recogniser.feature(aligned)[0]
     return np.asarray(vector / max(1e-9, float(np.linalg.norm(vector))), np.float32)
 
 
-def _around(image: np.ndarray, face: Face) -> tuple[int, int, np.ndarray]:
-    """Left, top and pixels of the face with a whole face beside it on every side: no more is ever aligned."""
-    left, top = max(0, int(face.x - face.width)), max(0, int(face.y - face.height))
-    right, bottom = int(face.x + 2 * face.width) + 1, int(face.y + 2 * face.height) + 1
-    return left, top, image[top:bottom, left:right]
+def _close(image: np.ndarray, face: Face) -> tuple[np.ndarray, np.ndarray]:
+    """The face with MARGIN beside it, no more is ever aligned, at most HEIGHT px high; its landmarks there, (5, 2)."""
+    import cv2
+
+    beside, above = MARGIN * face.width, MARGIN * face.height
+    left, top = max(0, int(face.x - beside)), max(0, int(face.y - above))
+    right, bottom = int(face.x + face.width + beside) + 1, int(face.y + face.height + above) + 1
+    part, scale = image[top:bottom, left:right], min(1.0, HEIGHT / face.height)
+    close = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
+    return np.asarray(close), (np.array(face.landmarks) - (left, top)) * scale
 
 
 def robust_mean(vectors: Sequence[np.ndarray]) -> np.ndarray:

@@ -18,11 +18,9 @@ from gpu_worker.gate import measures
 from gpu_worker.gate.findings import Finding, finding
 from gpu_worker.gate.upright import find_upright, roll
 from gpu_worker.identity import embed_face
-from gpu_worker.images import read_photo
+from gpu_worker.photo_decoder import decode_photo
 
 SIGHT = 256  # px; portraits are compared at this size
-# How often a photo must be turned counter-clockwise → how
-QUARTERS = {1: Image.Transpose.ROTATE_90, 2: Image.Transpose.ROTATE_180, 3: Image.Transpose.ROTATE_270}
 
 
 class PhotoLimits(BaseModel):
@@ -107,21 +105,22 @@ def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") ->
     """
     name = name or f"photo {number}"
     try:
-        photo = read_photo(path, name)
+        pixels = decode_photo(path, name)
     except BadPhotos as refusal:
         worded = finding(refusal.code, name)
         return Verdict(number, path.name, (Finding(worded.code, True, refusal.sentence, worded.advice),)), None
-    return judge_pixels(photo, number, path.name, limits, name)
+    return judge_pixels(pixels, number, path.name, limits, name)
 
 
 def judge_pixels(
-    photo: Image.Image, number: int, source: str, limits: PhotoLimits, name: str = ""
+    pixels: np.ndarray, number: int, source: str, limits: PhotoLimits, name: str = ""
 ) -> tuple[Verdict, Image.Image]:
-    """Judge a decoded photo, RGB; see judge_photo()."""
+    """Judge a decoded photo, RGB, uint8 (H, W, 3); see judge_photo()."""
     name = name or f"photo {number}"
-    turns, faces = find_upright(np.asarray(photo))
-    upright = photo if turns == 0 else photo.transpose(QUARTERS[turns])
-    pixels = np.asarray(upright)
+    pixels = np.asarray(pixels)
+    turns, faces = find_upright(pixels)
+    pixels = np.ascontiguousarray(np.rot90(pixels, turns))
+    upright = Image.fromarray(pixels)
     if not faces:
         return Verdict(number, source, (finding("no_face", name),), upright.size), upright
     scores = _scores(pixels, faces[0])

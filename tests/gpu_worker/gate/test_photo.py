@@ -17,8 +17,7 @@ SAMPLES = Path("gpu_worker/base_models/pocket/people/samples")
 
 
 def judged(image: Image.Image | Pixels) -> Verdict:
-    photo = image if isinstance(image, Image.Image) else Image.fromarray(image.astype(np.uint8))
-    return judge_pixels(photo, 3, "003-photo", PhotoLimits())[0]
+    return judge_pixels(np.asarray(image, np.uint8), 3, "003-photo", PhotoLimits())[0]
 
 
 def codes(image: Image.Image | Pixels) -> list[str]:
