@@ -10,7 +10,7 @@ from photogen_tasks.stages import Stage
 
 HOUR = 3600
 GRACE = 60  # seconds from the soft time limit to the hard one
-INCLUDE = ["photogen_tasks.tasks", "photogen_tasks.worker"]
+INCLUDE = ["photogen_tasks.tasks", "photogen_tasks.worker", "photogen_tasks.idle"]
 
 app = Celery("photogen", broker=settings().broker_url.get_secret_value(), include=INCLUDE)
 

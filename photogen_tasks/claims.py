@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from photogen_tasks import jobs
 from photogen_tasks.config import settings
-from photogen_tasks.db import session_scope
+from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import PhotogenError
 from photogen_tasks.models import Job, Outbox, StageRow, StageRun, db_now, new_id
 from photogen_tasks.stages import TERMINAL, Stage, Status
@@ -49,12 +49,19 @@ class Beat:
     cancelled: bool = False
 
 
-def claim(ref: Ref, stage: Stage, owner: str, gpu: str = "", base_model: str = "") -> Claim | Refusal:
-    """Take the stage's lease by one UPDATE on the database's clock, and open its stage run."""
+def claim(
+    ref: Ref, stage: Stage, owner: str, gpu: str = "", base_model: str = "", claim_id: str | None = None
+) -> Claim | Refusal:
+    """Take the stage's lease by one UPDATE on the database's clock, and open its stage run.
+
+    Who did not hear the answer asks again with the same `claim_id` and gets the lease that was taken.
+    """
     job_id, epoch = str(ref["job"]), int(ref["epoch"])
-    claim_id = new_id()
+    claim_id = claim_id or new_id()
     with session_scope() as session:
         lock(session, job_id)
+        if taken := _claimed(session, job_id, stage, StageRow.claim_id == claim_id):
+            return taken
         row = session.execute(_claiming(job_id, epoch, stage, owner, claim_id)).first()
         if row is None:
             return _refusal(session, job_id, epoch, stage)
@@ -75,6 +82,18 @@ def claim(ref: Ref, stage: Stage, owner: str, gpu: str = "", base_model: str = "
             .values(status=Status.RUNNING, started_at=db_now())
         )
         return Claim(job_id, stage, row.fence, row.attempt)
+
+
+def of_owner(job_id: str, stage: Stage, owner: str) -> Claim | None:
+    """The lease that this worker holds on the stage, if it does."""
+    with read_scope() as session:
+        return _claimed(session, job_id, stage, StageRow.owner == owner)
+
+
+def _claimed(session: Session, job_id: str, stage: Stage, whose: Any) -> Claim | None:
+    running = (StageRow.job_id == job_id) & (StageRow.name == stage) & (StageRow.status == Status.RUNNING)
+    row = session.execute(select(StageRow.fence, StageRow.attempt).where(running, whose)).first()
+    return Claim(job_id, stage, row.fence, row.attempt) if row else None
 
 
 def lock(session: Session, job_id: str) -> None:
@@ -103,6 +122,7 @@ def _claiming(job_id: str, epoch: int, stage: Stage, owner: str, claim_id: str) 
             lease_until=db_now() + settings().lease_seconds,
             progress=0.0,
             line="",
+            progress_at=db_now(),
             started_at=db_now(),
         )
         .returning(StageRow.fence, StageRow.attempt)
@@ -132,15 +152,13 @@ def _mine(claim: Claim) -> Any:
     )
 
 
-def renew(claim: Claim, progress: float, line: str) -> Beat:
-    """Push the lease on, write progress (0..1 and one line for people), read the flags."""
+def renew(claim: Claim, progress: float, line: str, *, moved: bool = True) -> Beat:
+    """Push the lease on, write progress (0..1, one line for people, whether the work moved), read the flags."""
+    values = {"lease_until": db_now() + settings().lease_seconds, "progress": progress, "line": line[:200]}
+    if moved:
+        values["progress_at"] = db_now()
     with session_scope() as session:
-        held = session.execute(
-            update(StageRow)
-            .where(_mine(claim))
-            .values(lease_until=db_now() + settings().lease_seconds, progress=progress, line=line[:200])
-            .returning(StageRow.job_id)
-        ).first()
+        held = session.execute(update(StageRow).where(_mine(claim)).values(values).returning(StageRow.job_id)).first()
         cancelled = session.scalar(select(Job.cancel_requested).where(Job.id == claim.job_id))
         return Beat(lost=held is None, cancelled=bool(cancelled))
 

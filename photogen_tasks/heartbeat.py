@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -39,6 +41,7 @@ class Heartbeat:
         self._claim = claim
         self._progress = 0.0
         self._line = ""
+        self._reports = 0
         self._why: str | None = None
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{claim.stage}", daemon=True)
@@ -56,6 +59,7 @@ class Heartbeat:
     def report(self, progress: float, line: str) -> None:
         """Progress in 0..1 and one line for people. Raises Stopped when the work must end."""
         self._progress, self._line = min(max(progress, 0.0), 1.0), line
+        self._reports += 1
         self.check()
 
     def check(self) -> None:
@@ -64,20 +68,34 @@ class Heartbeat:
             raise Stopped(self._why)
 
     def _beat(self) -> None:
-        seen = time.monotonic()
+        seen, told, stop_since = time.monotonic(), 0, 0.0
         while not self._done.wait(settings().heartbeat_seconds):
+            if self._why in (LOST, CANCELLED):
+                stop_since = stop_since or time.monotonic()
+                if time.monotonic() - stop_since > settings().stubborn_seconds:
+                    self._end_process()
+                continue
+            reports = self._reports
             try:
-                beat = claims.renew(self._claim, self._progress, self._line)
+                beat = claims.renew(self._claim, self._progress, self._line, moved=reports != told)
             except SQLAlchemyError as error:
                 log.warning("heartbeat not written; the lease runs on", error=str(error))
                 # Another worker may hold the stage by now: computing on would be waste, committing would fail.
                 if time.monotonic() - seen > settings().lease_seconds:
                     self._why = LOST
                 continue
-            seen = time.monotonic()
+            seen, told = time.monotonic(), reports
             if beat.cancelled:
                 self._why = CANCELLED
             elif beat.lost:
                 self._why = LOST
             elif drain_flag(os.getppid()).exists():
                 self._why = DRAINING
+
+    def _end_process(self) -> None:
+        """The work does not listen, and the GPU must be free: nothing that it makes can count any more."""
+        log.error("told to stop and still working; this process ends", why=self._why)
+        if self._why == CANCELLED:
+            with suppress(SQLAlchemyError):
+                claims.cancelled(self._claim)
+        os.kill(os.getpid(), signal.SIGKILL)

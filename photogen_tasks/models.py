@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.sql.functions import GenericFunction
 
 from photogen_tasks.stages import JobKind, Stage, Status
+
+EVENTS = text("kind = 'event'")
 
 
 class db_now(GenericFunction[float]):
@@ -131,13 +133,17 @@ class Job(Base):
     erased_at: Mapped[float | None]
     photo_set: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     photo_sheet: Mapped[str | None] = mapped_column(String(400))
+    orphans_erased_at: Mapped[float | None]
 
     stages: Mapped[list[StageRow]] = relationship(order_by="StageRow.seq", lazy="selectin")
     subject: Mapped[Subject] = relationship(lazy="joined")
 
 
 class StageRow(Base):
-    """One stage of one job: its state, its lease and fence, its attempts, where its output lies."""
+    """One stage of one job: its state, its lease and fence, its attempts, where its output lies.
+
+    `progress_at` is when the work last moved: a lease says only that the worker lives.
+    """
 
     __tablename__ = "stages"
     __table_args__ = (Index("ix_stages_status", "status", "lease_until"),)
@@ -156,6 +162,7 @@ class StageRow(Base):
     not_before: Mapped[float] = mapped_column(default=0.0)
     progress: Mapped[float] = mapped_column(default=0.0)
     line: Mapped[str] = mapped_column(String(200), default="")
+    progress_at: Mapped[float | None]
     manifest_key: Mapped[str | None] = mapped_column(String(400))
     manifest_sha256: Mapped[str | None] = mapped_column(String(64))
     error_code: Mapped[str | None] = mapped_column(String(60))
@@ -205,10 +212,13 @@ class Image(Base):
 
 
 class Outbox(Base):
-    """What must still be said: `chain` messages to send, `event` rows for whoever listens later."""
+    """What must still be said: `chain` messages to send, `event` rows for whoever listens later, one for each job."""
 
     __tablename__ = "outbox"
-    __table_args__ = (Index("ix_outbox_unsent", "kind", "sent_at", "not_before"),)
+    __table_args__ = (
+        Index("ix_outbox_unsent", "kind", "sent_at", "not_before"),
+        Index("uq_outbox_event", "job_id", unique=True, postgresql_where=EVENTS, sqlite_where=EVENTS),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     kind: Mapped[str] = mapped_column(String(16))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"), index=True)

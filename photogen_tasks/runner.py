@@ -25,7 +25,7 @@ from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import FatalError, PhotogenError, TransientError, UsageError
 from photogen_tasks.heartbeat import CANCELLED, DRAINING, Heartbeat, Stopped
-from photogen_tasks.models import Job, Photo
+from photogen_tasks.models import Job, Photo, new_id
 from photogen_tasks.stage_params import stage_params
 from photogen_tasks.stages import Stage
 from photogen_tasks.storage import stage_prefix, storage, subject_prefix
@@ -66,7 +66,7 @@ def stage_task(stage: Stage) -> Callable[[Work], Any]:
             return run(stage, work, ref)
 
         task.__doc__ = work.__doc__
-        return app.task(name=stage.task)(task)
+        return app.task(name=stage.task, Request="photogen_tasks.lost_child:StageRequest")(task)
 
     return register
 
@@ -74,8 +74,7 @@ def stage_task(stage: Stage) -> Callable[[Work], Any]:
 def run(stage: Stage, work: Work, ref: Ref) -> Ref:
     """One delivery of one message. Raises Ignore where this copy of the chain ends."""
     structlog.contextvars.bind_contextvars(job=ref["job"], stage=stage.value)
-    config = settings()
-    claim = claims.claim(ref, stage, config.worker_name, config.gpu, config.base_model)
+    claim = _claim(ref, stage)
     if isinstance(claim, claims.Refusal):
         if claim.done:
             return ref
@@ -92,6 +91,18 @@ def run(stage: Stage, work: Work, ref: Ref) -> Ref:
         raise Ignore()
     log.info("stage succeeded; the chain goes on", seconds=round(time.monotonic() - began, 2))
     return ref
+
+
+def _claim(ref: Ref, stage: Stage) -> Claim | claims.Refusal:
+    """A database that dies between commit and answer must not leave a lease that nobody knows to hold."""
+    config, claim_id = settings(), new_id()
+    for _ in range(COMMIT_TRIES):
+        try:
+            return claims.claim(ref, stage, config.worker_name, config.gpu, config.base_model, claim_id)
+        except SQLAlchemyError as error:
+            log.warning("claim unclear; asking again", error=str(error))
+            time.sleep(1)
+    raise TransientError("database_unavailable", "The database did not take the claim.")
 
 
 def _attempt(claim: Claim, work: Work) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import structlog
 from kombu.exceptions import OperationalError
@@ -13,10 +14,11 @@ from sqlalchemy import exists, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, aliased
 
-from photogen_tasks import claims, erase, jobs, pipeline
+from photogen_tasks import claims, erase, jobs, orphans, pipeline
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
+from photogen_tasks.errors import TransientError
 from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow, db_now
 from photogen_tasks.stages import TERMINAL, Role, Stage, Status
 
@@ -50,6 +52,7 @@ def sweep() -> dict[str, int]:
     """One tick: every action once. How many rows each one mended."""
     done = {
         "lease_expired": _each(_expired(), _take_back),
+        "stalled": _each(_stalled(), _take_back_stalled),
         "cancelled": _each(_cancelled(), _end_cancelled),
         "deadline_passed": _each(_overdue(), _end_overdue),
         "message_forgotten": _each(_forgotten(), _send_again),
@@ -57,6 +60,7 @@ def sweep() -> dict[str, int]:
     }
     _count({action: count for action, count in done.items() if count})
     erase.erase_waiting()
+    orphans.erase_all()
     return done
 
 
@@ -104,6 +108,33 @@ def _take_back(session: Session, job_id: str, stage: Stage | None) -> bool:
     row.losses += 1
     session.flush()
     claims.give_back(session, job_id, stage)
+    return True
+
+
+def _stalled() -> list[tuple[str, Stage | None]]:
+    with read_scope() as session:
+        query = select(StageRow.job_id, StageRow.name).where(_stuck())
+        return [(row.job_id, Stage(row.name)) for row in session.execute(query.limit(BATCH))]
+
+
+def _stuck() -> Any:
+    """Its worker lives and its work does not move; the worker's heartbeat ends it once the lease is gone."""
+    return (StageRow.status == Status.RUNNING) & (StageRow.progress_at < db_now() - settings().stall_seconds)
+
+
+def _take_back_stalled(session: Session, job_id: str, stage: Stage | None) -> bool:
+    claims.lock(session, job_id)
+    named = (StageRow.job_id == job_id) & (StageRow.name == stage)
+    row = session.scalar(select(StageRow).where(named, _stuck()).with_for_update())
+    if row is None or stage is None:
+        return False
+    log.error("no progress; the stage goes back", job=job_id, stage=stage.value, owner=row.owner)
+    sentence = f"The stage made no progress for {settings().stall_seconds:g} seconds."
+    error = TransientError("stalled", sentence, ours=True)
+    claims.close_run(session, claims.Claim(job_id, stage, row.fence, row.attempt), "failed", "TransientError", error)
+    row.failures += 1
+    session.flush()
+    claims.give_back(session, job_id, stage, error)
     return True
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from photogen_tasks import claims, db, jobs
 from photogen_tasks.claims import Claim, Refusal
@@ -168,3 +170,19 @@ def test_leases_live_on_the_databases_clock(customer: Customer) -> None:
         assert abs(row.lease_until - row.started_at - settings().lease_seconds) < 1
         session.execute(update(StageRow).values(lease_until=0))
     assert refused(job_id) == "held"  # taking back is the sweeper's business alone
+
+
+def test_who_did_not_hear_the_answer_gets_the_lease_that_was_taken(customer: Customer) -> None:
+    job_id = customer.job()
+    ref = {"job": job_id, "epoch": 1}
+    first = claims.claim(ref, Stage.PREPROCESS, "one", claim_id="mine")
+    assert claims.claim(ref, Stage.PREPROCESS, "one", claim_id="mine") == first
+    assert isinstance(claims.claim(ref, Stage.PREPROCESS, "one", claim_id="another"), claims.Refusal)
+
+
+def test_a_job_has_one_event_and_the_database_knows(customer: Customer) -> None:
+    job_id = customer.job()
+    with db.session_scope() as session:
+        jobs.end(session, job_id, Status.CANCELLED)
+    with pytest.raises(IntegrityError), db.session_scope() as session:
+        session.add(Outbox(kind="event", job_id=job_id, payload={"type": "job.failed"}))

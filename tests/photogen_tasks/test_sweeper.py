@@ -58,6 +58,20 @@ def test_an_expired_lease_goes_back_and_is_sent_again(customer: Customer, broker
     assert held(job_id, epoch=2).attempt == 2
 
 
+def test_a_stage_without_progress_goes_back_although_its_worker_lives(customer: Customer, broker: str) -> None:
+    job_id = customer.job()
+    pipeline.send(job_id)
+    claim = held(job_id)
+    claims.renew(claim, 0.5, "half", moved=False)
+    assert sweeper.sweep()["stalled"] == 0
+    set_stage(job_id, progress_at=1.0)
+    claims.renew(claim, 0.5, "half", moved=False)
+    assert sweeper.sweep()["stalled"] == 1
+    row = job_row(job_id).stages[0]
+    assert (row.status, row.failures, row.losses) == (Status.PENDING, 1, 0)
+    assert claims.renew(claim, 0.6, "on").lost
+
+
 def test_a_forgotten_message_is_sent_again_only_when_its_queue_is_empty(customer: Customer, broker: str) -> None:
     job_id = customer.job()
     pipeline.send(job_id)
