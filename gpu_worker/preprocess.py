@@ -52,9 +52,9 @@ def preprocess_photos(inputs: Path, outputs: Path, config: PreprocessConfig, *, 
     `more_scales` that the photo has the pixels for; with enough photos one of them goes to outputs/held_out/
     instead. outputs/report.json has every photo's verdict and the set's, outputs/thumbnail/NNN.jpg what the
     report shows. NNN is the photo's place, from 1.
-    Raises BadPhotos when the set is refused (`too_few_photos`, `too_many_photos`, `other_person`, or the only
-    photo's own code); the report is written all the same, and the photo sheet, outputs/photos.jpg, since no stage
-    comes after that would.
+    Raises BadPhotos when the set is refused (`too_few_photos`, `other_person`, or the code that all refused photos
+    share); the report is written all the same, and the photo sheet, outputs/photos.jpg, since no stage comes after
+    that would. Without any photo, or with `too_many_photos`, nothing is judged and nothing written.
     """
     on_step = on_step or silent
     paths = sorted(path for path in (inputs / "photos").iterdir() if path.is_file())
@@ -68,7 +68,7 @@ def preprocess_photos(inputs: Path, outputs: Path, config: PreprocessConfig, *, 
     _report(judged, looks, outputs, crops)
     if not judged.accepted:
         job_sheet(outputs).save(outputs / "photos.jpg", quality=88)
-        raise _refusal(judged)
+        raise _refusal(judged, config)
     on_step(1.0, f"{len(judged.good)} of {len(paths)} photos accepted")
 
 
@@ -110,22 +110,28 @@ def _crops(photo: Image.Image, face: Face, config: PreprocessConfig) -> dict[str
 
 
 def _check_count(count: int, config: PreprocessConfig) -> None:
-    """Before any photo is decoded."""
-    least = config.set_limits().min_photos
-    if count < least:
-        raise BadPhotos("too_few_photos", f"We need at least {least} photos and got {count}.")
-    if count > config.max_photos:
-        raise BadPhotos("too_many_photos", f"We take up to {config.max_photos} photos and got {count}.")
+    """Before any photo is decoded; photos that are too few are judged all the same, for the customer to see."""
+    limits = config.set_limits()
+    if count == 0:
+        raise BadPhotos("too_few_photos", f"We got no photos and need {limits.min_photos}.")
+    if count > limits.max_photos:
+        raise BadPhotos("too_many_photos", f"We take up to {limits.max_photos} photos and got {count}.")
 
 
-def _refusal(judged: SetVerdict) -> BadPhotos:
-    """The set's sentence first, then one for each refused photo; one code, the photos' own when they share it."""
-    first = next(found for found in judged.findings if found.hard)
+def _refusal(judged: SetVerdict, config: PreprocessConfig) -> BadPhotos:
+    """The set's sentences first, then one for each refused photo.
+
+    The code is the set's, unless nothing but one and the same fault of photos made too few of enough: then that
+    fault's.
+    """
+    hard = [found for found in judged.findings if found.hard]
     refused = [photo for photo in judged.photos if not photo.accepted]
     codes = {next(found.code for found in photo.findings if found.hard) for photo in refused}
-    code = codes.pop() if len(codes) == 1 else first.code
+    enough = len(judged.photos) >= config.set_limits().min_photos
+    own = hard[0].code == "too_few_photos" and enough and len(codes) == 1
     sentences = [found.sentence for photo in refused for found in photo.findings if found.hard]
-    return BadPhotos(code, " ".join([first.sentence, *sentences]))
+    told = " ".join([*(found.sentence for found in hard), *sentences])
+    return BadPhotos(codes.pop() if own else hard[0].code, told)
 
 
 def _write(

@@ -20,6 +20,8 @@ from gpu_worker.gate.photo import Verdict
 if TYPE_CHECKING:
     from imagehash import ImageHash
 
+    from gpu_worker.gate.photo_set import SetLimits
+
 # aspect → below which measure the photos count as alike, how that is said, and what helps
 ALIKE: dict[str, tuple[float, str, str]] = {
     "pose": (0.06, "look the same way", "another pose"),
@@ -32,23 +34,16 @@ LAID = 128  # px, side of a portrait whose face lies where every other's does
 AROUND = 5.0  # eye distances of a frontal face across such a portrait: head and shoulders
 
 
-@dataclass(frozen=True)
-class RepeatLimits:
-    """From where on two photos are one: see photo_set.SetLimits."""
-
-    whole_bits: int
-    laid_bits: int
-    likeness: float
-
-
-def repeats(photos: Sequence[Verdict], limits: RepeatLimits) -> dict[int, int]:
+def repeats(photos: Sequence[Verdict], limits: SetLimits) -> dict[int, int]:
     """Which photo repeats which, by number; the sharper one stays, and only photos that stay have repeats.
 
-    Two photos are one when the perceptual hashes of their portraits are less than `whole_bits` apart (resized,
+    Two photos are one when the perceptual hashes of their portraits are less than `duplicate_bits` apart (resized,
     recompressed, relit, cut a little), or less than `laid_bits` with their faces laid over each other, when the faces
-    also are as alike as `likeness` (turned, or cropped elsewhere). A mirrored photo is still the same photo.
+    also are as alike as `same_shot` (turned, or cropped elsewhere). A mirrored photo is still the same photo.
     Method: pHash (Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2).
     """
+    if not limits.duplicate_bits:
+        return {}
     prints = {photo.number: _Print.of(photo) for photo in photos}
     stay: list[Verdict] = []
     found = {}
@@ -62,12 +57,12 @@ def repeats(photos: Sequence[Verdict], limits: RepeatLimits) -> dict[int, int]:
     return found
 
 
-def _same_shot(one: Verdict, other: Verdict, prints: Mapping[int, _Print], limits: RepeatLimits) -> bool:
+def _same_shot(one: Verdict, other: Verdict, prints: Mapping[int, _Print], limits: SetLimits) -> bool:
     assert one.identity is not None  # faces were found
     assert other.identity is not None
     whole, laid = prints[one.number].apart(prints[other.number])
-    alike = float(one.identity @ other.identity) >= limits.likeness
-    return whole < limits.whole_bits or (alike and laid < limits.laid_bits)
+    alike = float(one.identity @ other.identity) >= limits.same_shot
+    return whole < limits.duplicate_bits or (alike and laid < limits.laid_bits)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from gpu_worker.errors import BadPhotos
 from gpu_worker.images import read_rgb
@@ -113,11 +113,50 @@ def test_other_scales_come_where_the_photo_has_the_pixels(stage_folders: Folders
     assert report(stage_folders)["photos"][0]["more_scales"] == ["close"]
 
 
-def test_counts_are_checked_first(stage_folders: Folders, grace_hopper: Image.Image) -> None:
-    assert refused(stage_folders, PreprocessConfig()).code == "too_few_photos"
+def test_no_photo_and_too_many_are_refused_before_any_is_opened(stage_folders: Folders) -> None:
+    nothing = refused(stage_folders, PreprocessConfig())
+    assert (nothing.code, nothing.sentence) == ("too_few_photos", "We got no photos and need 4.")
     for number in (1, 2):
         (stage_folders[0] / "photos" / f"{number}").write_text("never opened")
     assert refused(stage_folders, PreprocessConfig(max_photos=1, min_photos=1)).code == "too_many_photos"
+    assert list(stage_folders[1].iterdir()) == []
+
+
+def test_too_few_photos_are_judged_all_the_same(stage_folders: Folders, coffee: Image.Image) -> None:
+    put_samples(stage_folders, 1, 2)
+    put(stage_folders, 3, coffee)
+    refusal = refused(stage_folders, PreprocessConfig())
+    assert refusal.code == "too_few_photos"
+    assert refusal.sentence == "We can use 2 of 3 photos and need 4. We found no face in photo 3."
+    told = report(stage_folders)
+    assert [photo["verdict"] for photo in told["photos"]] == ["accepted", "accepted", "refused"]
+    assert told["set"]["advice"] == "One of your three photos is without a face; add two good ones."
+    assert (stage_folders[1] / "photos.jpg").is_file()
+    assert not (stage_folders[1] / "instance").exists()
+
+
+def test_one_bad_photo_of_just_enough_gives_its_code(stage_folders: Folders) -> None:
+    put_samples(stage_folders, 1, 2, 3)
+    with Image.open(SAMPLES / "greta/photo-4.jpg") as photo:
+        put(stage_folders, 4, photo.filter(ImageFilter.GaussianBlur(4)))
+    refusal = refused(stage_folders, PreprocessConfig())
+    assert refusal.code == "blurry"
+    assert "The face in photo 4 is blurred." in refusal.sentence
+
+
+def test_different_people_refuse_the_set_whatever_else_is_wrong(
+    stage_folders: Folders, grace_hopper: Image.Image, astronaut: Image.Image, coffee: Image.Image
+) -> None:
+    for number, photo in enumerate((grace_hopper, astronaut, coffee), 1):
+        put(stage_folders, number, photo)
+    refusal = refused(stage_folders)
+    assert refusal.code == "other_person"
+    assert refusal.sentence == (
+        "Your photos show different people: one in photo 1, another in photo 2. We found no face in photo 3."
+    )
+    told = report(stage_folders)["set"]
+    assert told["verdict"] == "refused"
+    assert told["advice"] == "Your photos show different people; send one person's photos."
 
 
 def test_what_on_step_raises_stops_the_stage(stage_folders: Folders, grace_hopper: Image.Image) -> None:
