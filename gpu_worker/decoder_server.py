@@ -64,7 +64,9 @@ def _confine() -> None:
         (resource.RLIMIT_NOFILE, FILES),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(what, (limit, limit))
+        hard = resource.getrlimit(what)[1]
+        lower = limit if hard == resource.RLIM_INFINITY else min(limit, hard)  # nobody may raise what was inherited
+        resource.setrlimit(what, (lower, lower))
     signal.alarm(SECONDS)
     ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET)
 

@@ -57,7 +57,9 @@ def stored(orientation: int) -> Image.Image:
 
 @dataclass(frozen=True)
 class Case:
-    """A file named `file`; `look` is what an accepted one shows, None where any picture will do."""
+    """A file named `file`; `look` is what an accepted one shows, None where any picture will do; `due` is a code that
+    the judge of a photo must find in it, "" where any verdict will do.
+    """
 
     name: str
     build: Build
@@ -66,6 +68,7 @@ class Case:
     file: str = "photo.jpg"
     tolerance: int = 8  # levels of 255, of a thumbnail's worst pixel
     slow: bool = False
+    due: str = ""
 
 
 def refused(name: str, build: Build, code: str = "unreadable_photo") -> Case:

@@ -14,6 +14,7 @@ from tests.gpu_worker.hostile.heifs import heic, heifs
 from tests.gpu_worker.hostile.jpegs import jpeg, jpegs
 from tests.gpu_worker.hostile.pngs import pngs, with_chunks
 from tests.gpu_worker.hostile.pngs_broken import broken_pngs
+from tests.gpu_worker.hostile.portraits import portraits
 from tests.gpu_worker.hostile.strangers import strangers
 from tests.gpu_worker.hostile.webps import webp, webps
 
@@ -42,4 +43,4 @@ def _cut(build: Callable[[], bytes], share: float) -> bytes:
     return content[: int(share * len(content))]
 
 
-CASES = [*jpegs(), *pngs(), *broken_pngs(), *webps(), *heifs(), *strangers(), *_truncated()]
+CASES = [*jpegs(), *pngs(), *broken_pngs(), *webps(), *heifs(), *strangers(), *portraits(), *_truncated()]

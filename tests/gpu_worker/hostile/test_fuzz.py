@@ -1,4 +1,4 @@
-"""Whatever is done to a photo's bytes: an RGB image comes back, or BadPhotos with one of its codes."""
+"""Whatever is done to a photo's bytes: an RGB image comes back, or BadPhotos with one of its codes; and a verdict."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gpu_worker.errors import BadPhotos
+from gpu_worker.gate.photo import PhotoLimits, judge_photo
 from gpu_worker.images import MAX_PIXELS, MAX_SIDE, MIN_SIDE, read_photo
 from tests.gpu_worker.hostile import metadata, profiles
 from tests.gpu_worker.hostile.case import encoded, scene
 from tests.gpu_worker.hostile.pngs import MAGIC
+from tests.gpu_worker.hostile.portraits import portrait
 
 CODES = {"unreadable_photo", "photo_too_large", "photo_too_small"}
 
@@ -34,7 +36,7 @@ Edit = tuple[str, int, int | bytes | None]
 @cache
 def seeds() -> tuple[bytes, ...]:
     """Small whole photos, together with most of what a decoder can do."""
-    small = scene(208, 200)
+    small, face = scene(208, 200), portrait(208, 211)
     clear = small.convert("RGBA")
     clear.putalpha(90)
     told = {"exif": metadata.exif(6), "icc_profile": profiles.swapped()}
@@ -53,6 +55,9 @@ def seeds() -> tuple[bytes, ...]:
         encoded(small, "HEIF", quality=30, **told),
         encoded(small, "HEIF", quality=30, tile_size=128),
         encoded(clear, "HEIF", quality=30),
+        encoded(face, "JPEG", quality=30),
+        encoded(face.quantize(32), "PNG"),
+        encoded(face, "WEBP", quality=30),
     )
 
 
@@ -94,18 +99,36 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 def check(path: Path, content: bytes) -> None:
     path.write_bytes(content)
-    photo, code = None, ""
-    try:
-        photo = read_photo(path, "photo 3")
-    except BadPhotos as refusal:
-        code = refusal.code
-    if photo is None:
-        assert code in CODES
+    photo = _read(path)
+    if isinstance(photo, str):
+        assert photo in CODES
         return
     assert type(photo) is Image.Image
     assert (photo.mode, photo.info, dict(photo.getexif())) == ("RGB", {}, {})
     assert MIN_SIDE <= min(photo.size) <= max(photo.size) <= MAX_SIDE
     assert photo.width * photo.height <= MAX_PIXELS
+
+
+def check_verdict(path: Path, content: bytes) -> None:
+    """The judge agrees with the decoder, and has something to say of whatever was decoded."""
+    path.write_bytes(content)
+    photo = _read(path)
+    verdict, judged = judge_photo(path, 3, PhotoLimits())
+    if isinstance(photo, str):
+        assert [found.code for found in verdict.findings] == [photo]
+        assert judged is None
+        return
+    assert judged is not None
+    assert verdict.size == judged.size
+    assert sorted(judged.size) == sorted(photo.size)
+
+
+def _read(path: Path) -> Image.Image | str:
+    """The photo, or the code it is refused with."""
+    try:
+        return read_photo(path, "photo 3")
+    except BadPhotos as refusal:
+        return refusal.code
 
 
 def test_undamaged_ones_are_accepted(tmp_path: Path) -> None:
@@ -118,6 +141,19 @@ def test_undamaged_ones_are_accepted(tmp_path: Path) -> None:
 @given(damaged())
 def test_damage(tmp_path: Path, content: bytes) -> None:
     check(tmp_path / "photo", content)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(damaged())
+def test_damage_is_judged(tmp_path: Path, content: bytes) -> None:
+    check_verdict(tmp_path / "photo", content)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(damaged())
+def test_much_damage_is_judged(tmp_path: Path, content: bytes) -> None:
+    check_verdict(tmp_path / "photo", content)
 
 
 @pytest.mark.slow
