@@ -169,20 +169,21 @@ def _place(face: Face, shape: tuple[int, ...], limits: PhotoLimits) -> list[str]
 
 
 def _look(scores: dict[str, float], limits: PhotoLimits) -> list[str]:
-    """Light first: in the dark the other measures mean nothing, and in a head turned far the eyes' places are wrong."""
+    """Light first: in the dark the other measures mean nothing. Of a head turned far, or blurred, the eyes tell nothing."""
     if scores["highlights"] < limits.dark:
         return ["too_dark"]
-    far = _turned_too_far(scores, limits)
-    covered = not far and _eyes_covered(scores, limits)
+    far, blurry = _turned_too_far(scores, limits), scores["blur"] > limits.blur
+    eyes = not far and not blurry
+    covered = eyes and _eyes_covered(scores, limits)
     worst_first = (
         ("too_bright", scores["white"] > limits.white),
         ("low_contrast", scores["span"] < limits.span),
-        ("blurry", scores["blur"] > limits.blur),
+        ("blurry", blurry),
         ("slightly_blurry", limits.soft_blur < scores["blur"] <= limits.blur),
         ("extreme_pose", far),
         ("turned_away", limits.soft_turn < abs(scores["turn"]) <= limits.turn),
         ("eyes_covered", covered),
-        ("eyes_shaded", scores["eyes"] < limits.soft_eyes and not covered and not far),
+        ("eyes_shaded", scores["eyes"] < limits.soft_eyes and eyes and not covered),
         ("greyscale", scores["colour"] < limits.colour),
         ("filtered", scores["detail"] < limits.smooth and scores["blur"] < limits.soft_blur),
     )
