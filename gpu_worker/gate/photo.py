@@ -169,7 +169,7 @@ def _place(face: Face, shape: tuple[int, ...], limits: PhotoLimits) -> list[str]
 
 
 def _look(scores: dict[str, float], limits: PhotoLimits) -> list[str]:
-    """Light first: in the dark the other measures mean nothing. The eyes of a head turned far, or blurred, say nothing."""
+    """Light first: in the dark the other measures mean nothing. Blurred or turned far, eyes say nothing."""
     if scores["highlights"] < limits.dark:
         return ["too_dark"]
     far, blurry = _turned_too_far(scores, limits), scores["blur"] > limits.blur
