@@ -6,7 +6,6 @@ Which photos are cropped at all is decided elsewhere, and no crop is ever enlarg
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from gpu_worker.faces import Face
 
@@ -14,7 +13,6 @@ from gpu_worker.faces import Face
 SCALES = {"close": (1.8, 0.47), "portrait": (2.6, 0.42), "half_body": (4.6, 0.27)}
 # A small face may be framed wider to reach the wanted side, but not so wide that it gets lost.
 WIDER = 4.0 / 2.6
-REDUCING_GAP = 3.0  # Pillow calls the result indistinguishable from one step; a phone's photo takes a fifth of the time
 
 
 @dataclass(frozen=True)
@@ -25,13 +23,14 @@ class Crop:
     y: int
     side: int
 
-    def cut(self, photo: Image.Image, max_side: int) -> np.ndarray:
-        """These pixels of `photo`, uint8 (S, S, 3), S at most `max_side`; made smaller where needed, never larger."""
-        box = (self.x, self.y, self.x + self.side, self.y + self.side)
+    def cut(self, photo: np.ndarray, max_side: int) -> np.ndarray:
+        """These pixels of `photo`, uint8 (H, W, 3), as (S, S, 3), S at most `max_side`: made smaller, never larger."""
+        import cv2
+
+        part = photo[self.y : self.y + self.side, self.x : self.x + self.side]
         if self.side <= max_side:
-            return np.asarray(photo.crop(box))
-        size = (max_side, max_side)
-        return np.asarray(photo.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=REDUCING_GAP))
+            return np.ascontiguousarray(part)
+        return np.asarray(cv2.resize(part, (max_side, max_side), interpolation=cv2.INTER_AREA))
 
 
 def square(size: tuple[int, int], face: Face, wanted: int = 0, scale: str = "portrait") -> Crop:

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from gpu_worker.errors import BadPhotos
-from gpu_worker.images import read_photo
+from gpu_worker.images import decoded
 
 MEMORY = 1536 * 1024**2  # bytes of address space; 50 Mpx take 650 MB
 SECONDS = 20  # of CPU time and, once more, of wall time; 50 Mpx take 5
@@ -48,7 +48,7 @@ def _answer(name: str, photo: int, pixels: int, answer: int) -> None:
 
 def _decode(path: Path, name: str, pixels: int) -> dict[str, object]:
     try:
-        image = read_photo(path, name)
+        image = decoded(path, name)
     except BadPhotos as refusal:
         return {"code": refusal.code, "sentence": refusal.sentence}
     with open(pixels, "wb") as file:

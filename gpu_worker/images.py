@@ -57,6 +57,14 @@ def read_photo(path: Path, name: str) -> Image.Image:
     MemoryError where there is none. `name` is what the customer knows the photo by ("photo 3"). Raises BadPhotos
     with `unreadable_photo`, `photo_too_large` or `photo_too_small`.
     """
+    image = decoded(path, name)
+    plain = image.copy()
+    plain.info = {}
+    return plain
+
+
+def decoded(path: Path, name: str) -> Image.Image:
+    """read_photo() for who wants the pixels only: what the file says of itself may still hang on the image."""
     if path.stat().st_size > MAX_BYTES:
         raise _too_large(name, f"more than {MAX_BYTES // 1024**2} MB")
     content = path.read_bytes()
@@ -125,9 +133,7 @@ def _decoded(content: bytes, name: str) -> Image.Image:
     profile, turn = image.info.get("icc_profile"), _turn(image)
     image = _opaque(image)
     image = _to_srgb(image, profile)
-    image = image.copy() if turn is None else image.transpose(turn)
-    image.info = {}
-    return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _open(content: bytes, name: str) -> Image.Image:

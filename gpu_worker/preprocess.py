@@ -97,15 +97,22 @@ def _look(path: Path, number: int, config: PreprocessConfig) -> Look:
     if photo is None:
         return Look(verdict, None, {})
     crops = _crops(photo, verdict.face, config) if verdict.accepted else {}
-    photo.thumbnail((THUMBNAIL, THUMBNAIL))
-    return Look(verdict, photo, crops)
+    return Look(verdict, _thumbnail(photo), crops)
 
 
-def _crops(photo: Image.Image, face: Face, config: PreprocessConfig) -> dict[str, tuple[Crop, np.ndarray]]:
-    squares = {"portrait": square(photo.size, face, config.min_side)}
+def _thumbnail(photo: np.ndarray) -> Image.Image:
+    import cv2
+
+    scale = min(1.0, THUMBNAIL / max(photo.shape[:2]))
+    return Image.fromarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+
+
+def _crops(photo: np.ndarray, face: Face, config: PreprocessConfig) -> dict[str, tuple[Crop, np.ndarray]]:
+    size = (photo.shape[1], photo.shape[0])
+    squares = {"portrait": square(size, face, config.min_side)}
     for name in SCALES:
-        if name != "portrait" and name in config.more_scales and fits(photo.size, face, name, config.min_side):
-            squares[name] = square(photo.size, face, scale=name)
+        if name != "portrait" and name in config.more_scales and fits(size, face, name, config.min_side):
+            squares[name] = square(size, face, scale=name)
     return {name: (crop, crop.cut(photo, config.max_side)) for name, crop in squares.items()}
 
 

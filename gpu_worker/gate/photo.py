@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from gpu_worker.crops import square
@@ -96,10 +95,10 @@ class Verdict:
         }
 
 
-def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") -> tuple[Verdict, Image.Image | None]:
+def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") -> tuple[Verdict, np.ndarray | None]:
     """Decode the photo and judge what it shows; never raises for what a customer sent.
 
-    Beside the verdict comes the photo upright, RGB, None when it could not be read.
+    Beside the verdict comes the photo upright, RGB, uint8 (H, W, 3), None when it could not be read.
 
     Sentences call it `name`, "photo `number`" without one.
     """
@@ -114,22 +113,21 @@ def judge_photo(path: Path, number: int, limits: PhotoLimits, name: str = "") ->
 
 def judge_pixels(
     pixels: np.ndarray, number: int, source: str, limits: PhotoLimits, name: str = ""
-) -> tuple[Verdict, Image.Image]:
+) -> tuple[Verdict, np.ndarray]:
     """Judge a decoded photo, RGB, uint8 (H, W, 3); see judge_photo()."""
     name = name or f"photo {number}"
-    pixels = np.asarray(pixels)
     turns, faces = find_upright(pixels)
     pixels = np.ascontiguousarray(np.rot90(pixels, turns))
-    upright = Image.fromarray(pixels)
+    size = (pixels.shape[1], pixels.shape[0])
     if not faces:
-        return Verdict(number, source, (finding("no_face", name),), upright.size), upright
+        return Verdict(number, source, (finding("no_face", name),), size), pixels
     scores = _scores(pixels, faces[0])
     codes = [*(["sideways"] if turns else []), *_company(faces, limits), *_place(faces[0], pixels.shape, limits)]
     if faces[0].height >= limits.min_face:
         codes += _look(scores, limits)
     findings = tuple(finding(code, name) for code in codes)
-    identity, sight = embed_face(pixels, faces[0]), square(upright.size, faces[0]).cut(upright, SIGHT)
-    return Verdict(number, source, findings, upright.size, faces, sight, identity, scores), upright
+    identity, sight = embed_face(pixels, faces[0]), square(size, faces[0]).cut(pixels, SIGHT)
+    return Verdict(number, source, findings, size, faces, sight, identity, scores), pixels
 
 
 def _scores(pixels: np.ndarray, face: Face) -> dict[str, float]:

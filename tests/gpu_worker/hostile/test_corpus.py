@@ -99,7 +99,7 @@ def test_what_comes_of_it(case: Case, outcomes: dict[str, Future[Outcome]]) -> N
     assert outcome["peak"] < MOST_MEMORY
     assert outcome["warnings"] == []
     if case.expected == "ok":
-        assert (outcome["mode"], outcome["metadata"], outcome["kept"]) == ("RGB", [], [])
+        assert (outcome["mode"], outcome["metadata"]) == ("RGB", [])
         assert set(outcome["found"]) <= PHOTO.keys() - REFUSALS
         assert {case.due} <= {"", *outcome["found"]}
         _compare(outcome, case)
