@@ -85,8 +85,10 @@ def originals(job_id: str | None = None) -> int:
         rows = session.execute(done if job_id is None else done.where(Photo.job_id == job_id)).all()
     for row in rows:
         storage().delete_prefix(row.key)
+    if rows:
         with session_scope() as session:
-            session.execute(update(Photo).where(Photo.id == row.id).values(erased_at=db_now()))
+            gone = Photo.id.in_([row.id for row in rows])
+            session.execute(update(Photo).where(gone).values(erased_at=db_now()))
     return len(rows)
 
 

@@ -14,7 +14,7 @@ from photogen_tasks.stages import TERMINAL
 from photogen_tasks.storage import job_prefix, storage, subject_prefix
 
 log = structlog.get_logger()
-BATCH = 20  # jobs in one tick
+BATCH = 100  # jobs in one tick
 LEASES = 3  # after the end: whoever still writes has lost the lease by then, and takes away what it wrote
 
 

@@ -194,7 +194,8 @@ def _due(session: Session) -> list[tuple[str, Stage, float]]:
         .where(StageRow.status == Status.PENDING, Job.status.not_in(TERMINAL), Job.cancel_requested.is_(False))
         .where(StageRow.pending_since < db_now() - settings().pending_seconds, ~blocked, ~unsent)
     )
-    return [(row.job_id, Stage(row.name), row.pending_since) for row in session.execute(query.limit(BATCH))]
+    oldest_first = query.order_by(StageRow.pending_since).limit(BATCH)
+    return [(row.job_id, Stage(row.name), row.pending_since) for row in session.execute(oldest_first)]
 
 
 def _latest_claimed(session: Session) -> dict[Role, float]:

@@ -81,6 +81,7 @@ def unlooked(name: str, build: Build) -> Case:
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """Saved from a copy: Pillow notes a save's options on the image, where another thread's save would find them."""
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    image.copy().save(buffer, kind, **options)
     return buffer.getvalue()
