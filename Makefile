@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 EXTRAS := api,monitoring,local,gpu,draw,rembg,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast chaos lint format bench bench-photos bench-pipeline compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos test-chaos lint format bench bench-photos bench-pipeline compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -34,7 +34,10 @@ test: install ## all tests, on real Redis, PostgreSQL, S3 and workers
 test-fast: install ## the tests of seconds
 	$(BIN)/python -m pytest -m "not slow and not chaos"
 
-chaos: install ## twelve jobs at once while workers are killed
+chaos: install ## hundreds of jobs under kills and outages, and a checker of what may never happen
+	$(BIN)/python -m tests.chaos
+
+test-chaos: install ## single faults, one test each, and twelve real jobs while workers are killed
 	$(BIN)/python -m pytest -m chaos
 
 lint: install ## ruff, mypy, import-linter

@@ -1,0 +1,1 @@
+"""Chaos: real processes under faults, and a checker that says what the faults broke."""
