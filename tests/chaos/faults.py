@@ -28,6 +28,11 @@ def kill_child(world: World, chance: random.Random) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def kill_either(world: World, chance: random.Random) -> None:
+    """One of the two above."""
+    chance.choice((kill_worker, kill_child))(world, chance)
+
+
 def stop_and_go(world: World, chance: random.Random) -> Undo:
     """A worker falls silent; undone, it wakes as a zombie that may think it still holds its lease."""
     part = _any(list(world.workers.values()), chance)

@@ -25,10 +25,9 @@ class Habit:
     lasts: tuple[float, float] = (0.0, 0.0)
 
 
-KILLS = (Habit(faults.kill_worker, (8, 14)), Habit(faults.kill_child, (8, 14)))  # one every 4 to 7 seconds
+KILLS = (Habit(faults.kill_either, (4, 7)),)
 EVERYTHING = (
-    Habit(faults.kill_worker, (14, 22)),
-    Habit(faults.kill_child, (14, 22)),
+    Habit(faults.kill_either, (7, 11)),
     Habit(faults.stop_and_go, (20, 30), lasts=(6, 8)),  # longer than the lease
     Habit(faults.kill_redis, (16, 24), lasts=(0, 2)),
     Habit(faults.reset_redis, (7, 11)),
