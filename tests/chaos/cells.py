@@ -48,7 +48,8 @@ def strike(world: World, action: str, seed: int, book: Book) -> dict[str, Cell]:
         for number, cell in enumerate(CELLS):
             wait_for(lambda: _has_room(world), "a job to end", CELL_SECONDS, poll=0.1)
             wanted = order(seed, number)
-            failpoint = f"{cell.told}:{cell.point}:{action}:1"
+            # A submitter is a process of its own: there is nobody to die with it.
+            failpoint = f"{cell.told}:{cell.point}:{'kill' if cell.by_submitter else action}:1"
             job_id = submitter.die(wanted, failpoint) if cell.by_submitter else submitter.send(wanted, failpoint)
             book.orders[job_id] = wanted
             met[job_id] = cell

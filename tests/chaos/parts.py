@@ -65,19 +65,12 @@ class Part:
 
     def kill(self) -> None:
         """kill -9 of the whole group; returns when the process is reaped."""
-        if self.process is None:
+        process = self.process  # the keeper may put another in its place meanwhile
+        if process is None:
             return
-        self.signal_group(signal.SIGKILL)
-        self.process.wait()
-
-    def stop(self, seconds: float = 10.0) -> None:
-        """SIGTERM, and kill -9 for what does not listen."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self.process.wait(seconds)
-        self.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 class Keeper:

@@ -36,6 +36,8 @@ class Proxies:
 
     def order(self, name: str, mode: str, **more: Any) -> None:
         """`pass`, `down`, `frozen`, `reset` and `forget` (both at once, then as before); `options`, `delay`."""
+        if not self.part.alive() and self.part.process is not None:
+            raise RuntimeError(f"the proxy ended with {self.part.process.returncode}")
         with socket.create_connection(("127.0.0.1", self._control), timeout=5) as connection:
             connection.sendall(json.dumps({"name": name, "mode": mode} | more).encode() + b"\n")
             connection.recv(16)
