@@ -36,10 +36,8 @@ app.conf.update(
     worker_concurrency=1,
     # A spawned child imports the app and torch before it answers.
     worker_proc_alive_timeout=120,
-    # A spot notice is two minutes: time to save a checkpoint and give the stage back.
-    worker_soft_shutdown_timeout=settings().drain_seconds,
-    # An idle worker holds nothing that could be given back: it leaves at once.
-    worker_enable_soft_shutdown_on_idle=False,
+    # Celery's soft shutdown sleeps to its end; photogen_tasks.worker waits for the stage alone, and then leaves.
+    worker_soft_shutdown_timeout=0.0,
     # On Redis this setting marks the task revoked and loses the message.
     worker_cancel_long_running_tasks_on_connection_loss=False,
     worker_hijack_root_logger=False,
@@ -49,7 +47,8 @@ app.conf.update(
         # The lease decides who may work; redelivery is only a late net, and must not fire during a training.
         "visibility_timeout": 6 * HOUR,
         "global_keyprefix": "photogen:",
-        "socket_timeout": 30,
+        # A connection whose other end forgot it costs this several times over until a worker is back.
+        "socket_timeout": 10,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 10,

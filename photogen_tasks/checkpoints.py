@@ -19,10 +19,13 @@ class Checkpoints:
         self._prefix = f"{job_prefix(tenant_id, claim.job_id)}{claim.stage}/checkpoints/"
         self._fence = claim.fence
         self._folder = folder
+        self._first = claim.attempt == 1
         self._kept: tuple[str, int] | None = None
 
     def restore(self) -> None:
-        """Bring the newest checkpoint of this stage into the folder, if there is one."""
+        """Bring the newest checkpoint of this stage into the folder, if an earlier attempt kept one."""
+        if self._first:
+            return
         keys = sorted(self._keys(), key=_fence_of)
         if keys:
             name = keys[-1].rsplit("/", 1)[-1]
@@ -44,7 +47,8 @@ class Checkpoints:
 
     def drop(self) -> None:
         """The stage is committed: nobody needs its checkpoints."""
-        self._storage.delete_prefix(self._prefix)
+        if self._kept or not self._first:
+            self._storage.delete_prefix(self._prefix)
 
     def _keys(self) -> Iterator[str]:
         return (key for key in self._storage.keys(self._prefix) if key.endswith(SUFFIX))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import exists, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Connection, select, update
+from sqlalchemy.orm import Session
 
-from photogen_tasks import jobs
+from photogen_tasks import claim_statements as statements
+from photogen_tasks import held_job, jobs
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import PhotogenError
-from photogen_tasks.models import Job, Outbox, StageRow, StageRun, db_now, new_id
-from photogen_tasks.stages import TERMINAL, Stage, Status
+from photogen_tasks.held_job import HeldJob
+from photogen_tasks.models import Job, Outbox, StageRow, db_now, new_id
+from photogen_tasks.stages import Stage, Status
 
 LONGEST_DELAY = 300.0  # seconds; what is away for minutes is asked ever more rarely, ten times in half an hour
 
@@ -28,6 +30,7 @@ class Claim:
     stage: Stage
     fence: int
     attempt: int
+    job: HeldJob | None = field(default=None, compare=False, repr=False)  # for who works under it
 
 
 @dataclass(frozen=True)
@@ -59,35 +62,46 @@ def claim(
     job_id, epoch = str(ref["job"]), int(ref["epoch"])
     claim_id = claim_id or new_id()
     with session_scope() as session:
-        lock(session, job_id)
-        if taken := _claimed(session, job_id, stage, StageRow.claim_id == claim_id):
-            return taken
-        row = session.execute(_claiming(job_id, epoch, stage, owner, claim_id)).first()
+        connection = session.connection()
+        job = held_job.locked(connection, job_id, stage)
+        if job is None:
+            return Refusal("unknown")
+        named = {"job": job_id, "of_stage": stage, "epoch": epoch, "claim": claim_id, "worker": owner}
+        row = connection.execute(statements.CLAIM, named | {"lease": settings().lease_seconds}).first()
         if row is None:
-            return _refusal(session, job_id, epoch, stage)
-        session.add(
-            StageRun(
-                job_id=job_id,
-                stage=stage,
-                attempt=row.attempt,
-                fence=row.fence,
-                worker=owner,
-                gpu=gpu,
-                base_model=base_model,
-            )
-        )
-        session.execute(
-            update(Job)
-            .where(Job.id == job_id, Job.status == Status.QUEUED)
-            .values(status=Status.RUNNING, started_at=db_now())
-        )
-        return Claim(job_id, stage, row.fence, row.attempt)
+            taken = _claimed(session, job_id, stage, StageRow.claim_id == claim_id)
+            return replace(taken, job=job) if taken else _refusal(connection, job, epoch, stage)
+        run = {"job_id": job_id, "stage": stage, "attempt": row.attempt, "fence": row.fence}
+        connection.execute(statements.OPEN_RUN, run | {"worker": owner, "gpu": gpu, "base_model": base_model})
+        if job.status == Status.QUEUED:
+            connection.execute(statements.START_JOB, {"job": job_id})
+        return Claim(job_id, stage, row.fence, row.attempt, job)
+
+
+def _refusal(connection: Connection, job: HeldJob, epoch: int, stage: Stage) -> Refusal:
+    status = connection.scalar(statements.STATUS, {"job": job.id, "of_stage": stage})
+    if status is None:
+        return Refusal("unknown")
+    if job.epoch != epoch:
+        return Refusal("stale")
+    if job.cancel_requested or job.status in (Status.FAILED, Status.CANCELLED):
+        return Refusal("over")
+    if status == Status.SUCCEEDED:
+        return Refusal("done")
+    return Refusal("held" if status == Status.RUNNING else "not_yet")
 
 
 def of_owner(job_id: str, stage: Stage, owner: str) -> Claim | None:
     """The lease that this worker holds on the stage, if it does."""
     with read_scope() as session:
         return _claimed(session, job_id, stage, StageRow.owner == owner)
+
+
+def held_by(owner: str) -> bool:
+    """Does this worker hold any stage?"""
+    with read_scope() as session:
+        held = select(StageRow.job_id).where(StageRow.status == Status.RUNNING, StageRow.owner == owner)
+        return session.scalar(held.limit(1)) is not None
 
 
 def _claimed(session: Session, job_id: str, stage: Stage, whose: Any) -> Claim | None:
@@ -98,49 +112,7 @@ def _claimed(session: Session, job_id: str, stage: Stage, whose: Any) -> Claim |
 
 def lock(session: Session, job_id: str) -> None:
     """Whoever changes a stage and its job locks the job first: in one order nobody waits in a circle."""
-    session.execute(select(Job.id).where(Job.id == job_id).with_for_update())
-
-
-def _claiming(job_id: str, epoch: int, stage: Stage, owner: str, claim_id: str) -> Any:
-    earlier = aliased(StageRow)
-    job_open = exists().where(
-        Job.id == job_id, Job.epoch == epoch, Job.status.not_in(TERMINAL), Job.cancel_requested.is_(False)
-    )
-    earlier_open = exists().where(
-        earlier.job_id == job_id, earlier.seq < StageRow.seq, earlier.status != Status.SUCCEEDED
-    )
-    return (
-        update(StageRow)
-        .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.PENDING)
-        .where(StageRow.not_before <= db_now(), job_open, ~earlier_open)
-        .values(
-            status=Status.RUNNING,
-            fence=StageRow.fence + 1,
-            attempt=StageRow.attempt + 1,
-            claim_id=claim_id,
-            owner=owner,
-            lease_until=db_now() + settings().lease_seconds,
-            progress=0.0,
-            line="",
-            progress_at=db_now(),
-            started_at=db_now(),
-        )
-        .returning(StageRow.fence, StageRow.attempt)
-    )
-
-
-def _refusal(session: Session, job_id: str, epoch: int, stage: Stage) -> Refusal:
-    row = session.get(StageRow, (job_id, stage))
-    job = session.get(Job, job_id)
-    if row is None or job is None:
-        return Refusal("unknown")
-    if job.epoch != epoch:
-        return Refusal("stale")
-    if job.cancel_requested or job.status in (Status.FAILED, Status.CANCELLED):
-        return Refusal("over")
-    if row.status == Status.SUCCEEDED:
-        return Refusal("done")
-    return Refusal("held" if row.status == Status.RUNNING else "not_yet")
+    session.connection().execute(statements.LOCK, {"job": job_id})
 
 
 def _mine(claim: Claim) -> Any:
@@ -166,28 +138,20 @@ def renew(claim: Claim, progress: float, line: str, *, moved: bool = True) -> Be
 def commit(session: Session, claim: Claim, manifest_key: str, manifest_sha256: str) -> bool:
     """Name the output in the row, if the fence still holds and nobody cancelled. False: fenced out."""
     lock(session, claim.job_id)
-    open_job = exists().where(Job.id == claim.job_id, Job.cancel_requested.is_(False), Job.status.not_in(TERMINAL))
-    done = session.execute(
-        update(StageRow)
-        .where(_mine(claim), open_job)
-        .values(
-            status=Status.SUCCEEDED,
-            manifest_key=manifest_key,
-            manifest_sha256=manifest_sha256,
-            progress=1.0,
-            lease_until=None,
-            ended_at=db_now(),
-        )
-        .returning(StageRow.seq)
-    ).first()
+    connection = session.connection()
+    output = {"key": manifest_key, "sha256": manifest_sha256}
+    done = connection.execute(statements.COMMIT, _named(claim) | output).first()
     if done is None:
         return False
     close_run(session, claim, Status.SUCCEEDED)
-    following = (StageRow.job_id == claim.job_id) & (StageRow.seq == done.seq + 1)
-    session.execute(update(StageRow).where(following).values(pending_since=db_now()))
-    if session.scalar(select(StageRow.name).where(following)) is None:
+    following = connection.execute(statements.NEXT_IS_DUE, {"job": claim.job_id, "next": done.seq + 1})
+    if following.rowcount == 0:
         jobs.end(session, claim.job_id, Status.SUCCEEDED)
     return True
+
+
+def _named(claim: Claim) -> dict[str, Any]:
+    return {"job": claim.job_id, "of_stage": claim.stage, "of_fence": claim.fence}
 
 
 def holds(session: Session, claim: Claim) -> bool:
@@ -304,19 +268,10 @@ def close_run(
     trace: str = "",
 ) -> None:
     """Write down how this stage run ended; a run that is closed stays as it is."""
-    session.execute(
-        update(StageRun)
-        .where(
-            StageRun.job_id == claim.job_id,
-            StageRun.stage == claim.stage,
-            StageRun.fence == claim.fence,
-            StageRun.outcome.is_(None),
-        )
-        .values(
-            outcome=str(outcome),
-            ended_at=db_now(),
-            error_class=error_class,
-            error_code=error.code if error else None,
-            error=trace or (error.sentence if error else None),
-        )
-    )
+    ended = {
+        "how": str(outcome),
+        "of_class": error_class,
+        "code": error.code if error else None,
+        "said": trace or (error.sentence if error else None),
+    }
+    session.connection().execute(statements.CLOSE_RUN, _named(claim) | ended)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from photogen_tasks.db import read_scope, session_scope
@@ -15,6 +15,13 @@ from photogen_tasks.storage import job_prefix, photo_key, storage, subject_prefi
 log = structlog.get_logger()
 IMAGES_ERASED = "images_erased"
 ABANDONED_SECONDS = 24 * 3600  # photos that no job took within a day
+
+_judged = exists().where(
+    StageRow.job_id == Photo.job_id, StageRow.name == Stage.PREPROCESS, StageRow.status == Status.SUCCEEDED
+)
+_over = exists().where(Job.id == Photo.job_id, Job.status.in_(TERMINAL))
+JUDGED = select(Photo.id, Photo.key).where(Photo.erased_at.is_(None), _judged | _over)
+GONE = update(Photo).where(Photo.id == bindparam("photo")).values(erased_at=db_now())
 
 
 def erase(job_id: str) -> bool:
@@ -76,19 +83,14 @@ def originals(job_id: str | None = None) -> int:
     Once the gate has judged a set, or its job is over, what is kept are crops without metadata. A phone's own file
     tells where it was taken.
     """
-    judged = exists().where(
-        StageRow.job_id == Photo.job_id, StageRow.name == Stage.PREPROCESS, StageRow.status == Status.SUCCEEDED
-    )
-    over = exists().where(Job.id == Photo.job_id, Job.status.in_(TERMINAL))
-    done = select(Photo.id, Photo.key).where(Photo.erased_at.is_(None), judged | over)
+    query = JUDGED if job_id is None else JUDGED.where(Photo.job_id == job_id)
     with read_scope() as session:
-        rows = session.execute(done if job_id is None else done.where(Photo.job_id == job_id)).all()
+        rows = session.connection().execute(query).all()
     for row in rows:
         storage().delete_prefix(row.key)
     if rows:
         with session_scope() as session:
-            gone = Photo.id.in_([row.id for row in rows])
-            session.execute(update(Photo).where(gone).values(erased_at=db_now()))
+            session.connection().execute(GONE, [{"photo": row.id} for row in rows])
     return len(rows)
 
 

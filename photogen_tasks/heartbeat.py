@@ -31,7 +31,7 @@ class Stopped(Exception):
 
 def drain_flag(worker_pid: int) -> Path:
     """The file by which a worker's parent tells its child to give the stage back."""
-    return Path(tempfile.gettempdir()) / f"photogen-drain-{worker_pid}"
+    return (settings().work_dir or Path(tempfile.gettempdir())) / f"photogen-drain-{worker_pid}"
 
 
 class Heartbeat:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import BindParameter, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from photogen_tasks.config import settings
@@ -12,6 +12,32 @@ from photogen_tasks.errors import NotFound, UsageError
 from photogen_tasks.models import Image, Job, Outbox, Photo, StageRow, StageRun, Subject, db_now, new_id
 from photogen_tasks.params import MAX_PHOTOS, JobParams
 from photogen_tasks.stages import TERMINAL, JobKind, Stage, Status
+
+# Built once: every job executes them.
+_JOB: BindParameter[str] = bindparam("job")
+END = (
+    update(Job)
+    .where(Job.id == _JOB, Job.status.not_in(TERMINAL))
+    .values(
+        status=bindparam("how"),
+        ended_at=db_now(),
+        error_class=bindparam("of_class"),
+        error_code=bindparam("code"),
+        error=bindparam("said"),
+    )
+    .returning(Job.epoch)
+)
+TAKE_PHOTO = (
+    update(Photo)
+    .where(Photo.id == bindparam("photo"), Photo.tenant_id == bindparam("tenant"))
+    .where(Photo.job_id.is_(None), Photo.uploaded_at.is_not(None))
+    .values(job_id=_JOB, position=bindparam("n"))
+)
+CANCEL_STAGES = update(StageRow).where(StageRow.job_id == _JOB)
+CANCEL_STAGES = CANCEL_STAGES.where(StageRow.status.in_((Status.PENDING, Status.RUNNING)))
+CANCEL_STAGES = CANCEL_STAGES.values(status=Status.CANCELLED, lease_until=None, ended_at=db_now())
+CANCEL_RUNS = update(StageRun).where(StageRun.job_id == _JOB, StageRun.outcome.is_(None))
+CANCEL_RUNS = CANCEL_RUNS.values(outcome=Status.CANCELLED, ended_at=db_now())
 
 
 def create(
@@ -24,7 +50,7 @@ def create(
     idempotency_key: str | None = None,
     request_sha256: str | None = None,
 ) -> Job:
-    """Job, stage rows and outbox row in the caller's transaction.
+    """Job, stage rows and outbox row in the caller's transaction. The outbox row bears the job's own id.
 
     Raises:
         UsageError: photos missing, not uploaded or used already; subject missing or untrained.
@@ -33,7 +59,7 @@ def create(
     job = Job(
         id=new_id(),
         tenant_id=tenant_id,
-        subject_id=subject.id,
+        subject=subject,
         kind=params.kind,
         params=params.model_dump(mode="json"),
         idempotency_key=idempotency_key,
@@ -44,9 +70,7 @@ def create(
     session.add(job)
     session.flush()
     _take_photos(session, job, list(photo_ids))
-    session.add(Outbox(kind="chain", job_id=job.id, epoch=1))
-    session.flush()
-    session.refresh(job)
+    session.connection().execute(insert(Outbox), {"id": job.id, "kind": "chain", "job_id": job.id, "epoch": 1})
     return job
 
 
@@ -57,8 +81,6 @@ def _subject(session: Session, tenant_id: str, params: JobParams, subject_id: st
         subject = Subject(
             id=new_id(), tenant_id=tenant_id, class_noun=params.class_noun, base_model=settings().base_model
         )
-        session.add(subject)
-        session.flush()
         return subject
     found = get_subject(session, tenant_id, subject_id) if subject_id else None
     if found is None:
@@ -85,20 +107,12 @@ def _take_photos(session: Session, job: Job, photo_ids: list[str]) -> None:
         return
     if not 1 <= len(photo_ids) <= MAX_PHOTOS or len(set(photo_ids)) != len(photo_ids):
         raise UsageError("bad_photo_count", f"Send between 1 and {MAX_PHOTOS} different photos of one person.")
-    for position, photo_id in enumerate(photo_ids):
-        taken = session.execute(
-            update(Photo)
-            .where(
-                Photo.id == photo_id,
-                Photo.tenant_id == job.tenant_id,
-                Photo.job_id.is_(None),
-                Photo.uploaded_at.is_not(None),
-            )
-            .values(job_id=job.id, position=position)
-            .returning(Photo.id)
-        ).first()
-        if taken is None:
-            raise UsageError("photo_unusable", f"Photo {photo_id} is unknown, not uploaded, or in use already.")
+    connection = session.connection()
+    wanted = [{"photo": id_, "tenant": job.tenant_id, "job": job.id, "n": n} for n, id_ in enumerate(photo_ids)]
+    if connection.execute(TAKE_PHOTO, wanted).rowcount != len(wanted):
+        taken = set(connection.scalars(select(Photo.id).where(Photo.job_id == job.id)))
+        photo_id = next(id_ for id_ in photo_ids if id_ not in taken)
+        raise UsageError("photo_unusable", f"Photo {photo_id} is unknown, not uploaded, or in use already.")
 
 
 def get(session: Session, tenant_id: str, job_id: str) -> Job:
@@ -170,25 +184,16 @@ def end(
     error: str | None = None,
 ) -> bool:
     """Mark a job terminal, once; its unfinished stages and runs follow, and one event says so. False if it was over."""
-    ended = session.execute(
-        update(Job)
-        .where(Job.id == job_id, Job.status.not_in(TERMINAL))
-        .values(status=status, ended_at=db_now(), error_class=error_class, error_code=error_code, error=error)
-        .returning(Job.epoch)
-    ).first()
-    if ended is None:
+    connection = session.connection()
+    told = {"how": status, "of_class": error_class, "code": error_code, "said": error}
+    epoch = connection.scalar(END, {"job": job_id} | told)
+    if epoch is None:
         return False
-    session.execute(
-        update(StageRow)
-        .where(StageRow.job_id == job_id, StageRow.status.in_((Status.PENDING, Status.RUNNING)))
-        .values(status=Status.CANCELLED, lease_until=None, ended_at=db_now())
-    )
-    session.execute(
-        update(StageRun)
-        .where(StageRun.job_id == job_id, StageRun.outcome.is_(None))
-        .values(outcome=Status.CANCELLED, ended_at=db_now())
-    )
-    session.add(Outbox(kind="event", job_id=job_id, epoch=ended.epoch, payload={"type": f"job.{status.value}"}))
+    if status is not Status.SUCCEEDED:  # then nothing is unfinished
+        for unfinished in (CANCEL_STAGES, CANCEL_RUNS):
+            connection.execute(unfinished, {"job": job_id})
+    event = {"kind": "event", "job_id": job_id, "epoch": epoch, "payload": {"type": f"job.{status.value}"}}
+    connection.execute(insert(Outbox), event)
     return True
 
 

@@ -1,4 +1,7 @@
-"""A stage's output as one thing: files first, manifest.json last. A prefix without a manifest is garbage."""
+"""A stage's output as one thing: files first, manifest.json last. A prefix without a manifest is garbage.
+
+Objects are named by their content, so that writing one again changes nothing; the manifest knows the files' names.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,19 @@ NAME = "manifest.json"
 
 
 class File(BaseModel):
-    """One file below the manifest's prefix; `bytes` is its size."""
+    """One file of a stage's output; `bytes` is its size."""
 
     name: str
     bytes: int
     sha256: str
+
+    @classmethod
+    def of(cls, path: Path, name: str) -> File:
+        return cls(name=name, bytes=path.stat().st_size, sha256=sha256(path))
+
+    def key(self, prefix: str) -> str:
+        """Where it lies, below its manifest's prefix."""
+        return f"{prefix}{self.sha256}{Path(self.name).suffix}"
 
 
 class Manifest(BaseModel):
@@ -36,9 +47,9 @@ def keep(storage: Storage, prefix: str, folder: Path) -> tuple[str, str]:
     """
     files = []
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
-        name = path.relative_to(folder).as_posix()
-        storage.put_file(prefix + name, path, mimetypes.guess_type(name)[0] or "application/octet-stream")
-        files.append(File(name=name, bytes=path.stat().st_size, sha256=sha256(path)))
+        file = File.of(path, path.relative_to(folder).as_posix())
+        storage.put_file(file.key(prefix), path, mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+        files.append(file)
     failpoints.reach("after_data_put")
     data = Manifest(files=files).model_dump_json().encode()
     if not storage.put_if_absent(prefix + NAME, data) and storage.get_bytes(prefix + NAME) != data:
@@ -62,7 +73,7 @@ def fetch(storage: Storage, key: str, folder: Path) -> None:
             raise TransientError("output_damaged", f"{key} names a file outside its folder.")
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            storage.get_file(key.removesuffix(NAME) + file.name, path)
+            storage.get_file(file.key(key.removesuffix(NAME)), path)
         except KeyError as error:
             raise TransientError("output_missing", f"{file.name} of {key} is not in storage.") from error
         if sha256(path) != file.sha256:

@@ -6,22 +6,36 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from photogen_tasks.manifests import NAME, sha256
+from photogen_tasks.held_job import HeldJob
+from photogen_tasks.manifests import NAME, File
 from photogen_tasks.models import Image, Job, Photo, StageRun, Subject
 from photogen_tasks.stages import Stage
 
 SHEET = "photos.jpg"  # as preprocess calls it for a refused set, and matte for an accepted one
 
+# Built once: every job executes them.
+PHOTOS = select(Photo.id).where(Photo.job_id == bindparam("job")).order_by(Photo.position)
+JUDGE_PHOTO = update(Photo).where(Photo.id == bindparam("photo")).values(verdict=bindparam("said"))
+JUDGE_SET = update(Job).where(Job.id == bindparam("job")).values(photo_set=bindparam("said"))
+KEEP_SHEET = update(Job).where(Job.id == bindparam("job")).values(photo_sheet=bindparam("key"))
+DROP_IMAGES = delete(Image).where(Image.job_id == bindparam("job"))
+KEEP_WEIGHTS = update(Subject).where(Subject.id == bindparam("subject"), Subject.deleted_at.is_(None))
+KEEP_WEIGHTS = KEEP_WEIGHTS.values(weights_manifest=bindparam("key"))
+NAME_BASE_MODEL = update(StageRun).where(StageRun.job_id == bindparam("job"), StageRun.stage == Stage.TRAIN)
+NAME_BASE_MODEL = NAME_BASE_MODEL.where(StageRun.fence == bindparam("of_fence"))
+NAME_BASE_MODEL = NAME_BASE_MODEL.values(base_model_sha256=bindparam("sha256"))
 
-def record(session: Session, job: Job, stage: Stage, fence: int, outputs: Path, manifest_key: str) -> None:
+
+def record(session: Session, job: HeldJob, stage: Stage, fence: int, outputs: Path, manifest_key: str) -> None:
     """Write a committed stage's results into rows, in the transaction of its commit."""
     if stage is Stage.PREPROCESS:
         record_verdicts(session, job.id, outputs)
     elif stage is Stage.MATTE:
-        record_sheet(session, job.id, manifest_key.removesuffix(NAME) + SHEET)
+        if (outputs / SHEET).is_file():
+            record_sheet(session, job.id, File.of(outputs / SHEET, SHEET).key(manifest_key.removesuffix(NAME)))
     elif stage is Stage.TRAIN:
         _weights(session, job, fence, outputs / "training.json", manifest_key)
     elif stage is Stage.UPSCALE:
@@ -34,48 +48,41 @@ def record_verdicts(session: Session, job_id: str, outputs: Path) -> None:
     if not report.is_file():
         return
     told = _read(report)
-    photos = session.scalars(select(Photo).where(Photo.job_id == job_id).order_by(Photo.position)).all()
-    for photo, verdict in zip(photos, told.get("photos", []), strict=False):
-        photo.verdict = verdict
-    session.execute(update(Job).where(Job.id == job_id).values(photo_set=told.get("set")))
+    connection = session.connection()
+    photos = connection.scalars(PHOTOS, {"job": job_id}).all()
+    verdicts = [
+        {"photo": photo, "said": verdict} for photo, verdict in zip(photos, told.get("photos", []), strict=False)
+    ]
+    if verdicts:
+        connection.execute(JUDGE_PHOTO, verdicts)
+    connection.execute(JUDGE_SET, {"job": job_id, "said": told.get("set")})
 
 
 def record_sheet(session: Session, job_id: str, key: str) -> None:
     """Where the picture of all photos with their verdicts lies."""
-    session.execute(update(Job).where(Job.id == job_id).values(photo_sheet=key))
+    session.connection().execute(KEEP_SHEET, {"job": job_id, "key": key})
 
 
-def _weights(session: Session, job: Job, fence: int, training: Path, manifest_key: str) -> None:
-    session.execute(
-        update(Subject)
-        .where(Subject.id == job.subject_id, Subject.deleted_at.is_(None))
-        .values(weights_manifest=manifest_key)
-    )
-    session.execute(
-        update(StageRun)
-        .where(StageRun.job_id == job.id, StageRun.stage == Stage.TRAIN, StageRun.fence == fence)
-        .values(base_model_sha256=_read(training).get("base_model_hash"))
-    )
+def _weights(session: Session, job: HeldJob, fence: int, training: Path, manifest_key: str) -> None:
+    connection = session.connection()
+    connection.execute(KEEP_WEIGHTS, {"subject": job.subject_id, "key": manifest_key})
+    sha256_now = _read(training).get("base_model_hash")
+    connection.execute(NAME_BASE_MODEL, {"job": job.id, "of_fence": fence, "sha256": sha256_now})
 
 
-def _images(session: Session, job: Job, outputs: Path, manifest_key: str) -> None:
-    session.execute(delete(Image).where(Image.job_id == job.id))
-    for position, image in enumerate(_read(outputs / "images.json")["images"]):
-        path = outputs / image["file"]
-        session.add(
-            Image(
-                tenant_id=job.tenant_id,
-                job_id=job.id,
-                position=position,
-                key=manifest_key.removesuffix(NAME) + image["file"],
-                sha256=sha256(path),
-                bytes=path.stat().st_size,
-                width=image["width"],
-                height=image["height"],
-                prompt=image["prompt"],
-                seed=image["seed"],
-            )
-        )
+def _images(session: Session, job: HeldJob, outputs: Path, manifest_key: str) -> None:
+    connection = session.connection()
+    connection.execute(DROP_IMAGES, {"job": job.id})
+    of_job = {"tenant_id": job.tenant_id, "job_id": job.id}
+    told = _read(outputs / "images.json")["images"]
+    rows = [of_job | {"position": number} | _image(image, outputs, manifest_key) for number, image in enumerate(told)]
+    connection.execute(insert(Image), rows)
+
+
+def _image(image: dict[str, Any], outputs: Path, manifest_key: str) -> dict[str, Any]:
+    file = File.of(outputs / image["file"], image["file"])
+    told = {name: image[name] for name in ("width", "height", "prompt", "seed")}
+    return told | {"key": file.key(manifest_key.removesuffix(NAME)), "sha256": file.sha256, "bytes": file.bytes}
 
 
 def _read(path: Path) -> dict[str, Any]:

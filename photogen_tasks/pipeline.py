@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import structlog
-from celery import chain
+from celery import Signature, chain
+from kombu.connection import Connection
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from photogen_tasks import jobs
 from photogen_tasks.celery import app
@@ -20,6 +21,8 @@ from photogen_tasks.stages import Stage, Status
 log = structlog.get_logger()
 # On Redis 0 goes first: a job that lost its worker has waited already and does not queue up again behind the others.
 FIRST, USUAL = 0, 3
+_tried = update(Outbox).where(Outbox.id == bindparam("row")).values(tries=Outbox.tries + 1)
+TRIED, SENT = _tried, _tried.values(sent_at=db_now())
 SEND_SECONDS = 2.0  # the API answers without Redis; the outbox keeps what could not be sent
 
 
@@ -47,7 +50,7 @@ def submit(
             idempotency_key=idempotency_key,
             request_sha256=request_sha256,
         )
-    send(job.id)
+    _send_rest(job.id, job.id, job.epoch, list(job.kind.stages))
     return job
 
 
@@ -73,7 +76,10 @@ def send(job_id: str) -> bool:
 
 def send_row(outbox_id: str, job_id: str, epoch: int) -> bool:
     """Send one outbox row and mark it. Sending twice is harmless: the claim decides."""
-    tail = unfinished(job_id, epoch)
+    return _send_rest(outbox_id, job_id, epoch, unfinished(job_id, epoch))
+
+
+def _send_rest(outbox_id: str, job_id: str, epoch: int, tail: list[Stage]) -> bool:
     try:
         if tail:
             _send_chain(job_id, epoch, tail)
@@ -111,12 +117,19 @@ def _send_chain(job_id: str, epoch: int, tail: list[Stage]) -> None:
         )
         for stage in tail
     ]
-    with app.connection_for_write(connect_timeout=SEND_SECONDS) as connection:
-        connection.ensure_connection(max_retries=1, timeout=SEND_SECONDS, interval_start=0)
-        chain(*signatures).apply_async(connection=connection, retry=False)
+    with app.pool.acquire(block=True) as connection:
+        try:
+            _publish(connection, signatures)
+        except (OperationalError, RedisError, OSError):
+            connection.collect()  # it lay in the pool while the broker restarted; to send twice is harmless
+            _publish(connection, signatures)
+
+
+def _publish(connection: Connection, signatures: list[Signature]) -> None:
+    connection.ensure_connection(max_retries=1, timeout=SEND_SECONDS, interval_start=0)
+    chain(*signatures).apply_async(connection=connection, retry=False)
 
 
 def _mark(outbox_id: str, *, sent: bool) -> None:
     with session_scope() as session:
-        values = {"tries": Outbox.tries + 1} | ({"sent_at": db_now()} if sent else {})
-        session.execute(update(Outbox).where(Outbox.id == outbox_id).values(values))
+        session.connection().execute(SENT if sent else TRIED, {"row": outbox_id})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 import time
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
-from sqlalchemy import select
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from photogen_tasks import claims, erase, failpoints, manifests, outcomes
@@ -25,12 +26,16 @@ from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import FatalError, PhotogenError, TransientError, UsageError
 from photogen_tasks.heartbeat import CANCELLED, DRAINING, Heartbeat, Stopped
-from photogen_tasks.models import Job, Photo, new_id
+from photogen_tasks.held_job import HeldJob
+from photogen_tasks.models import Photo, new_id
 from photogen_tasks.stage_params import stage_params
 from photogen_tasks.stages import Stage
 from photogen_tasks.storage import stage_prefix, storage, subject_prefix
 
 log = structlog.get_logger()
+PHOTO_KEYS = select(Photo.key).where(Photo.job_id == bindparam("job")).order_by(Photo.position)
+# Disks that are full, broken or read-only, files that cannot be opened any more: another worker may have better luck.
+MACHINES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 COMMIT_TRIES = 5  # an unclear commit is asked about once a second, well within the lease
 
 
@@ -72,7 +77,12 @@ def stage_task(stage: Stage) -> Callable[[Work], Any]:
 
 
 def run(stage: Stage, work: Work, ref: Ref) -> Ref:
-    """One delivery of one message. Raises Ignore where this copy of the chain ends."""
+    """One delivery of one message.
+
+    Raises:
+        Ignore: this copy of the chain ends here.
+        Reject: the database could not be asked; the message goes back to its queue.
+    """
     structlog.contextvars.bind_contextvars(job=ref["job"], stage=stage.value)
     claim = _claim(ref, stage)
     if isinstance(claim, claims.Refusal):
@@ -102,14 +112,15 @@ def _claim(ref: Ref, stage: Stage) -> Claim | claims.Refusal:
         except SQLAlchemyError as error:
             log.warning("claim unclear; asking again", error=str(error))
             time.sleep(1)
-    raise TransientError("database_unavailable", "The database did not take the claim.")
+    log.error("no database to claim in; the message goes back")
+    raise Reject("the database did not take the claim", requeue=True)
 
 
 def _attempt(claim: Claim, work: Work) -> bool:
     """Do the work under the lease; True when it was committed. Every failure ends in a row."""
     try:
         with _folder(claim) as folder, Heartbeat(claim) as heartbeat:
-            job = _job(claim.job_id)
+            job = _job_of(claim)
             checkpoints = Checkpoints(storage(), job.tenant_id, claim, folder / "checkpoints")
             opened = _open(job, claim.stage, folder, _reporting(heartbeat, checkpoints))
             checkpoints.restore()
@@ -126,7 +137,7 @@ def _attempt(claim: Claim, work: Work) -> bool:
     return False
 
 
-def _work(work: Work, claim: Claim, job: Job, opened: OpenStage, checkpoints: Checkpoints) -> None:
+def _work(work: Work, claim: Claim, job: HeldJob, opened: OpenStage, checkpoints: Checkpoints) -> None:
     try:
         work(opened)
     except Stopped as stopped:
@@ -139,7 +150,7 @@ def _work(work: Work, claim: Claim, job: Job, opened: OpenStage, checkpoints: Ch
         raise
 
 
-def _keep_verdicts(claim: Claim, job: Job, outputs: Path) -> None:
+def _keep_verdicts(claim: Claim, job: HeldJob, outputs: Path) -> None:
     """What the gate said of a set that it refused, and its sheet: the stage commits nothing else."""
     key = stage_prefix(job.tenant_id, job.id, claim.stage, claim.fence) + outcomes.SHEET
     with suppress(SQLAlchemyError, PhotogenError):  # the failure itself is what must be told
@@ -196,14 +207,12 @@ def _folder(claim: Claim) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _job(job_id: str) -> Job:
-    with read_scope() as session:
-        job = session.get(Job, job_id)
-        assert job is not None
-        return job
+def _job_of(claim: Claim) -> HeldJob:
+    assert claim.job is not None, "a lease that was just taken knows its job"
+    return claim.job
 
 
-def _open(job: Job, stage: Stage, folder: Path, report: Report) -> OpenStage:
+def _open(job: HeldJob, stage: Stage, folder: Path, report: Report) -> OpenStage:
     opened = OpenStage(
         inputs=folder / "inputs",
         outputs=folder / "outputs",
@@ -225,25 +234,22 @@ def _open(job: Job, stage: Stage, folder: Path, report: Report) -> OpenStage:
 def _fetch_photos(job_id: str, folder: Path) -> None:
     folder.mkdir(parents=True)
     with read_scope() as session:
-        photos = session.scalars(select(Photo).where(Photo.job_id == job_id).order_by(Photo.position)).all()
-    for number, photo in enumerate(photos, start=1):
+        keys = session.connection().scalars(PHOTO_KEYS, {"job": job_id}).all()
+    for number, key in enumerate(keys, start=1):
         try:
-            storage().get_file(photo.key, folder / f"{number:03d}-photo")
+            storage().get_file(key, folder / f"{number:03d}-photo")
         except KeyError as error:
             raise UsageError("photo_missing", f"Photo {number} was never uploaded. Upload it again.") from error
 
 
-def _manifest_of(job: Job, stage: Stage) -> str:
-    if stage is Stage.TRAIN:
-        key = job.subject.weights_manifest
-    else:
-        key = next(row.manifest_key for row in job.stages if row.name == stage)
+def _manifest_of(job: HeldJob, stage: Stage) -> str:
+    key = job.weights_manifest if stage is Stage.TRAIN else job.manifests.get(stage)
     if key is None:
         raise UsageError("subject_deleted", "The subject of this job was deleted.")
     return key
 
 
-def _keep(job: Job, claim: Claim, outputs: Path) -> bool:
+def _keep(job: HeldJob, claim: Claim, outputs: Path) -> bool:
     prefix = stage_prefix(job.tenant_id, job.id, claim.stage, claim.fence)
     if claim.stage is Stage.TRAIN:  # weights outlive the job
         prefix = f"{subject_prefix(job.tenant_id, job.subject_id)}{job.id}/a{claim.fence}/"
@@ -257,7 +263,7 @@ def _keep(job: Job, claim: Claim, outputs: Path) -> bool:
     return False
 
 
-def _commit(job: Job, claim: Claim, outputs: Path, key: str, sha256: str) -> bool:
+def _commit(job: HeldJob, claim: Claim, outputs: Path, key: str, sha256: str) -> bool:
     for tries in range(COMMIT_TRIES):
         try:
             with session_scope() as session:
@@ -291,6 +297,8 @@ def _classify(error: Exception) -> PhotogenError:
         made: PhotogenError = UsageError(error.code, error.sentence)
     elif isinstance(error, OperationalError | InterfaceError):
         made = TransientError("database_unavailable", "The database cannot be reached.")
+    elif isinstance(error, OSError) and error.errno in MACHINES:
+        made = TransientError("machine_trouble", f"The worker's machine failed: {error.strerror}.", retry_after=5.0)
     elif isinstance(error, SoftTimeLimitExceeded):
         made = TransientError("too_slow", "The stage did not end within its time limit.", ours=True)
     elif isinstance(error, work.OutOfMemory | MemoryError):

@@ -9,21 +9,21 @@ from typing import Any
 
 from photogen_tasks.config import settings
 from photogen_tasks.errors import FatalError
-from photogen_tasks.models import Job
+from photogen_tasks.held_job import HeldJob
 from photogen_tasks.stages import Stage
 from photogen_tasks.storage import open_storage
 
 POCKET = "pocket"  # the base model that ships with gpu_worker, and its default
 
 
-def stage_params(job: Job, stage: Stage) -> dict[str, Any]:
+def stage_params(job: HeldJob, stage: Stage) -> dict[str, Any]:
     """Without what was left open: each stage knows its own defaults.
 
     Raises FatalError when weights that the settings name are not where they say, TransientError when storage is away.
     """
-    chosen = job.params | {"class_noun": job.subject.class_noun} | _operators(stage)
-    if job.subject.base_model != POCKET:
-        chosen["base_model"] = job.subject.base_model
+    chosen = job.params | {"class_noun": job.class_noun} | _operators(stage)
+    if job.base_model != POCKET:
+        chosen["base_model"] = job.base_model
     return {name: value for name, value in chosen.items() if value not in (None, [])}
 
 

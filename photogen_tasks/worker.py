@@ -8,17 +8,24 @@ import signal
 import socket
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+import structlog
 from celery import signals
+from celery.worker import state
+from sqlalchemy.exc import SQLAlchemyError
 
-from photogen_tasks import log
+from photogen_tasks import claims, log
 from photogen_tasks.config import child_environment, settings
 from photogen_tasks.heartbeat import drain_flag
 from photogen_tasks.processes import die_with_parent
 from photogen_tasks.stages import Role
 
+logger = structlog.get_logger()
+LOOK_SECONDS = 0.2  # how often a leaving worker looks whether its stage was given back
 # A training gets a fresh process, so that its memory is surely free afterwards.
 TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 50, Role.INSPECT: 200}
 
@@ -71,9 +78,48 @@ def _clear_drain(**_: Any) -> None:
     drain_flag(os.getpid()).unlink(missing_ok=True)
 
 
-@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]  # Celery ships no types
-def _drain(**_: Any) -> None:
-    drain_flag(os.getpid()).touch()
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _drain_on_sigterm(**_: Any) -> None:
+    """Celery's own handler stays the one that leaves; ours comes first."""
+    leave = signal.getsignal(signal.SIGTERM)
+    if callable(leave):
+        signal.signal(signal.SIGTERM, _Drain(leave))
+
+
+class _Drain:
+    """SIGTERM: the child is told to give its stage back, and the worker leaves as soon as it did.
+
+    Celery has a soft shutdown of its own, but its signal comes when that is over, and it always sleeps to its end.
+    """
+
+    def __init__(self, leave: Callable[..., Any]) -> None:
+        self._leave = leave
+        self._draining = False
+
+    def __call__(self, *given: Any) -> None:
+        if self._draining:
+            return
+        self._draining = True
+        if state.active_requests:
+            flag = drain_flag(os.getpid())
+            flag.parent.mkdir(parents=True, exist_ok=True)
+            flag.touch()
+            logger.info("told to leave; the stage goes back", seconds=settings().drain_seconds)
+            await_given_back()
+        self._leave(*given)
+
+
+def await_given_back() -> bool:
+    """Until this worker holds no stage, for `drain_seconds` at most; False when it still does."""
+    until = time.monotonic() + settings().drain_seconds
+    while time.monotonic() < until:
+        try:
+            if not claims.held_by(settings().worker_name):
+                return True
+        except SQLAlchemyError as error:
+            logger.warning("no database to ask whether the stage went back", error=str(error))
+        time.sleep(LOOK_SECONDS)
+    return False
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]  # Celery ships no types

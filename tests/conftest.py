@@ -19,6 +19,7 @@ import psycopg
 import pytest
 import redis
 from botocore.exceptions import BotoCoreError, ClientError
+from kombu import pools
 
 from photogen_tasks import db, local, migrate, storage, storage_local
 from photogen_tasks.celery import app
@@ -69,23 +70,33 @@ def running(
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Redis-compatible server, started the way `photogen up` starts it."""
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A real Redis-compatible server, started the way `photogen up` starts it; the settings that find it."""
     config = Settings(data_dir=tmp_path_factory.mktemp("redis"), redis_port=free_port())
     command = local.redis_command(config)
-    password = (config.data_dir / "redis" / "password").read_text()
-    url = f"redis://:{password}@127.0.0.1:{config.redis_port}/0"
 
     def answers() -> bool:
         try:
-            with redis.Redis.from_url(url) as client:
+            with redis.Redis.from_url(local.broker_url(config)) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
 
     with running(command):
         await_true(answers, "Redis")
-        yield url
+        yield config
+
+
+@pytest.fixture(scope="session")
+def redis_url(redis_server: Settings) -> str:
+    """That server, for the product's user."""
+    return local.broker_url(redis_server)
+
+
+@pytest.fixture(scope="session")
+def operator_url(redis_server: Settings) -> str:
+    """That server, for the operator, who may do all."""
+    return local.operator_url(redis_server)
 
 
 def _postgres_binaries() -> Path:
@@ -171,6 +182,12 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield endpoint
 
 
+def forget_broker() -> None:
+    """Close this process's connections to its broker; the next ones ask the settings anew."""
+    pools.reset()
+    app._after_fork()
+
+
 def forget() -> None:
     """Clear what a process keeps, so that the next look reads the settings anew."""
     if db.engine.cache_info().currsize:
@@ -226,15 +243,16 @@ def objects(request: pytest.FixtureRequest, data_dir: Path, monkeypatch: pytest.
 
 
 @pytest.fixture
-def broker(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def broker(redis_url: str, operator_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An empty Redis that this process's Celery app speaks to; its URL."""
     monkeypatch.setenv("PHOTOGEN_BROKER_URL", redis_url)
     settings.cache_clear()
-    with redis.Redis.from_url(redis_url) as client:
+    with redis.Redis.from_url(operator_url) as client:
         client.flushall()
     before = app.conf.broker_url
     app.conf.broker_url = redis_url
     app.set_default()
+    forget_broker()
     yield redis_url
-    app.pool.force_close_all()
+    forget_broker()
     app.conf.broker_url = before

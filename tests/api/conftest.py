@@ -13,6 +13,7 @@ from photogen_tasks import keys
 from photogen_tasks.celery import app as celery
 from photogen_tasks.db import session_scope
 from photogen_tasks.models import Image, Job, Subject
+from tests.conftest import forget_broker
 
 DRAWS = {"prompts": ["a photo of a {token}"]}
 
@@ -82,8 +83,9 @@ class Caller:
 def no_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Jobs stay in the outbox: sending is refused at once."""
     monkeypatch.setattr(celery.conf, "broker_url", "redis://127.0.0.1:1/0")
+    forget_broker()
     yield
-    celery.pool.force_close_all()
+    forget_broker()
 
 
 @pytest.fixture

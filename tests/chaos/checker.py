@@ -8,7 +8,6 @@ run's, and one event per outcome. What is left behind (I9) and erased (I10) is a
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 from psycopg.rows import dict_row
 
+from photogen_tasks.manifests import NAME, Manifest
 from photogen_tasks.stages import Stage
 from tests.chaos import audit, expected, work
 from tests.chaos.audit import Change
@@ -134,27 +134,35 @@ def _trainings(finding: Finding, world: World, orders: dict[str, Order], changes
 
 def _kept(finding: Finding, world: World, stages: Rows, jobs: Rows, orders: dict[str, Order]) -> None:
     deleted = {row["id"] for row in jobs if row["deleted_at"] is not None}
+    committed = [row for row in stages if row["status"] == "succeeded" and row["job_id"] not in deleted]
+    manifests = world.s3.read_all([f"{PREFIX}/{row['manifest_key']}" for row in committed])
+    digests = world.s3.digests(f"{PREFIX}/")
     wanted = {job_id: expected.outputs(order.photos, order.seed) for job_id, order in orders.items()}
-    for row in stages:
-        if row["status"] == "succeeded" and row["job_id"] not in deleted:
-            finding.violations += _output(world, row, wanted[row["job_id"]][Stage(row["name"])])
+    for row in committed:
+        data = manifests[f"{PREFIX}/{row['manifest_key']}"]
+        finding.violations += _output(row, data, digests, wanted[row["job_id"]][Stage(row["name"])])
 
 
-def _output(world: World, row: dict[str, Any], wanted: dict[str, str]) -> Iterator[str]:
-    """I5 and I6 of one committed stage."""
+def _output(
+    row: dict[str, Any], data: bytes | None, digests: dict[str, str], wanted: dict[str, bytes]
+) -> Iterator[str]:
+    """I5 and I6 of one committed stage: its manifest's bytes, and the MD5 of every object in S3, by key."""
     what = f"{row['name']} of {row['job_id']}"
-    key = f"{PREFIX}/{row['manifest_key']}"
-    data = world.s3.read(key)
     if data is None or hashlib.sha256(data).hexdigest() != row["manifest_sha256"]:
         yield f"I5 manifest of {what} is {'absent' if data is None else 'another'}"
         return
-    files = {file["name"]: file["sha256"] for file in json.loads(data)["files"]}
-    for name, digest in files.items():
-        found = world.s3.read(key.removesuffix("manifest.json") + name)
-        if found is None or hashlib.sha256(found).hexdigest() != digest:
-            yield f"I5 {name} of {what} is {'absent' if found is None else 'damaged'}"
-    if files != wanted:
+    files = Manifest.model_validate_json(data).files
+    if {file.name: file.sha256 for file in files} != {name: _sha256(told) for name, told in wanted.items()}:
         yield f"I6 {what} differs from an undisturbed run"
+        return
+    for file in files:
+        found = digests.get(f"{PREFIX}/{file.key(row['manifest_key'].removesuffix(NAME))}")
+        if found != hashlib.md5(wanted[file.name]).hexdigest():
+            yield f"I5 {file.name} of {what} is {'absent' if found is None else 'damaged'}"
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _shown(finding: Finding, jobs: Rows, stages: Rows, images: Rows) -> None:
@@ -166,7 +174,7 @@ def _shown(finding: Finding, jobs: Rows, stages: Rows, images: Rows) -> None:
     for job in jobs:
         found = by_job[job["id"]]
         wanted = work.IMAGES if job["status"] == "succeeded" and job["deleted_at"] is None else 0
-        under = (manifest.get(job["id"]) or "").removesuffix("manifest.json")
+        under = (manifest.get(job["id"]) or "").removesuffix(NAME)
         if len(found) != wanted or any(not image["key"].startswith(under) for image in found):
             finding.violations.append(f"I5 job {job['id']} ({job['status']}) shows {len(found)} images")
 
@@ -175,7 +183,7 @@ def orphans(world: World) -> list[str]:
     """I9: keys of stage outputs, weights and checkpoints that no row names."""
     with world.postgres.connect() as connection:
         rows = connection.execute("select manifest_key from stages where manifest_key is not null").fetchall()
-    named = tuple(f"{PREFIX}/{str(row[0]).removesuffix('manifest.json')}" for row in rows)
+    named = tuple(f"{PREFIX}/{str(row[0]).removesuffix(NAME)}" for row in rows)
     keys = world.s3.keys(f"{PREFIX}/tenants/")
     return [key for key in keys if "/photos/" not in key and not key.startswith(named)]
 

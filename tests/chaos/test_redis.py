@@ -47,7 +47,6 @@ def test_a_reset_starts_no_second_training(world: World, scene: Scene) -> None:
     assert scene.trainings() == 3
 
 
-@pytest.mark.xfail(strict=True, reason="a socket timeout of 30 s, met several times in a row, keeps a worker for 2 min")
 def test_half_open_connections_are_noticed(world: World, scene: Scene) -> None:
     scene.submit(2)
     scene.until_training()

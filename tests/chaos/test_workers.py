@@ -41,7 +41,6 @@ def armed(scene: Scene, number: int, failpoint: str) -> str:
     return job_id
 
 
-@pytest.mark.xfail(strict=True, reason="the drain flag is raised when the soft shutdown is over, not when it begins")
 def test_a_leaving_worker_gives_its_training_back(world: World, scene: Scene) -> None:
     [job] = scene.submit(1)
     scene.until_training(CHECKPOINT_EVERY + 1)
@@ -67,7 +66,6 @@ def test_a_hanging_stage_is_taken_back_and_ended(world: World, scene: Scene) -> 
     wait_for(lambda: not Path(f"/proc/{begun['pid']}").exists(), "the hanging process to be ended", 30.0)
 
 
-@pytest.mark.xfail(strict=True, reason="an OSError of the machine ends the job as if our code were wrong")
 def test_a_full_disk_fails_an_attempt_and_not_the_job() -> None:
     if os.getuid() != 0:
         pytest.skip("a small disk needs root to be mounted")

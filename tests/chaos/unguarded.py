@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from photogen_tasks import claims
+from photogen_tasks import claims, held_job
 from photogen_tasks.claims import Beat, Claim, Ref
 from photogen_tasks.db import session_scope
 from photogen_tasks.models import Job, Outbox, StageRow, StageRun, db_now
@@ -25,7 +25,7 @@ def claim(ref: Ref, stage: Stage, owner: str, *_: Any, **__: Any) -> Claim:
             .returning(StageRow.fence, StageRow.attempt)
         ).one()
         session.add(StageRun(job_id=job_id, stage=stage, attempt=row.attempt, fence=row.fence, worker=owner))
-        return Claim(job_id, stage, row.fence, row.attempt)
+        return Claim(job_id, stage, row.fence, row.attempt, held_job.locked(session.connection(), job_id, stage))
 
 
 def switch_off() -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from photogen_tasks import db, jobs
+from photogen_tasks import db, held_job, jobs
 from photogen_tasks.config import settings
 from photogen_tasks.errors import FatalError
-from photogen_tasks.models import Job
+from photogen_tasks.held_job import HeldJob
 from photogen_tasks.params import JobParams
 from photogen_tasks.stage_params import local_folder, stage_params
 from photogen_tasks.stages import Stage
@@ -18,23 +18,26 @@ from tests.photogen_tasks.conftest import Customer, make_customer
 
 
 @pytest.fixture
-def job(sqlite: str) -> Job:
+def job(sqlite: str) -> HeldJob:
     customer = make_customer("customer")
     return submitted(customer, JobParams(style="demo", class_noun="woman", few_photos=True))
 
 
-def submitted(customer: Customer, params: JobParams) -> Job:
+def submitted(customer: Customer, params: JobParams) -> HeldJob:
     with db.session_scope() as session:
-        return jobs.create(session, customer.tenant_id, params, photo_ids=customer.photos_in(session))
+        job = jobs.create(session, customer.tenant_id, params, photo_ids=customer.photos_in(session))
+        found = held_job.locked(session.connection(), job.id, Stage.PREPROCESS)
+        assert found is not None
+        return found
 
 
-def test_choices_pass_and_what_was_left_open_does_not(job: Job) -> None:
+def test_choices_pass_and_what_was_left_open_does_not(job: HeldJob) -> None:
     told = stage_params(job, Stage.TRAIN)
     assert (told["class_noun"], told["few_photos"], told["seed"]) == ("woman", True, 0)
     assert not {"method", "max_train_steps", "prompts", "base_model"} & set(told)
 
 
-def test_each_stage_is_told_of_its_own_weights(job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_each_stage_is_told_of_its_own_weights(job: HeldJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PHOTOGEN_UPSCALE_WEIGHTS", "/weights/x4.safetensors")
     monkeypatch.setenv("PHOTOGEN_MATTING", "rembg")
     monkeypatch.setenv("PHOTOGEN_REMBG_MODEL", "u2net")
@@ -46,13 +49,13 @@ def test_each_stage_is_told_of_its_own_weights(job: Job, monkeypatch: pytest.Mon
     assert not {"matting", "upscale_weights"} & set(stage_params(job, Stage.TRAIN))
 
 
-def test_the_embedded_default_is_portrait(job: Job) -> None:
+def test_the_embedded_default_is_portrait(job: HeldJob) -> None:
     told = stage_params(job, Stage.MATTE)
     assert told["matting"] == "portrait"
     assert "rembg_weights" not in told
 
 
-def test_the_gate_has_the_operators_limits(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gate_has_the_operators_limits(job: HeldJob, monkeypatch: pytest.MonkeyPatch) -> None:
     told = stage_params(job, Stage.PREPROCESS)
     assert (told["min_photos"], told["more_scales"]) == (4, ["close", "half_body"])
     monkeypatch.setenv("PHOTOGEN_MIN_PHOTOS", "6")

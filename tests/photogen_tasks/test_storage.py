@@ -51,7 +51,8 @@ def test_a_damaged_object_is_noticed(objects: Storage, tmp_path: Path) -> None:
     (tmp_path / "in" / "x").write_bytes(b"good")
     key, _ = manifests.keep(objects, "p/a1/", tmp_path / "in")
     (tmp_path / "in" / "x").write_bytes(b"evil")
-    objects.put_file("p/a1/x", tmp_path / "in" / "x", "text/plain")
+    [file] = manifests.read(objects, key).files
+    objects.put_file(file.key("p/a1/"), tmp_path / "in" / "x", "text/plain")
     with pytest.raises(TransientError, match="hash"):
         manifests.fetch(objects, key, tmp_path / "out")
 
