@@ -45,9 +45,16 @@ OPEN_RUN = insert(StageRun)
 START_JOB = update(Job).where(Job.id == _JOB, Job.status == Status.QUEUED)
 START_JOB = START_JOB.values(status=Status.RUNNING, started_at=db_now())
 
+# Locks the job before it looks at the stage, as lock() does, in one statement.
+_locked_open_job = (
+    select(Job.id)
+    .where(Job.id == _JOB, Job.cancel_requested.is_(False), Job.status.not_in(TERMINAL))
+    .with_for_update()
+    .cte("open_job")
+)
 COMMIT = (
     update(StageRow)
-    .where(_mine, _job_open)
+    .where(_mine, exists(select(_locked_open_job.c.id)))
     .values(
         status=Status.SUCCEEDED,
         manifest_key=bindparam("key"),

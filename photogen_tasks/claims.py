@@ -137,7 +137,6 @@ def renew(claim: Claim, progress: float, line: str, *, moved: bool = True) -> Be
 
 def commit(session: Session, claim: Claim, manifest_key: str, manifest_sha256: str) -> bool:
     """Name the output in the row, if the fence still holds and nobody cancelled. False: fenced out."""
-    lock(session, claim.job_id)
     connection = session.connection()
     output = {"key": manifest_key, "sha256": manifest_sha256}
     done = connection.execute(statements.COMMIT, _named(claim) | output).first()

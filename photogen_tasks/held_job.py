@@ -55,4 +55,5 @@ def locked(connection: Connection, job_id: str, stage: Stage) -> HeldJob | None:
     if row is None:
         return None
     rows = connection.execute(MANIFESTS, {"job": job_id}).all() if stage.spec.reads else []
-    return HeldJob(**row._mapping, manifests={Stage(each.name): each.manifest_key for each in rows if each.manifest_key})
+    manifests = {Stage(each.name): each.manifest_key for each in rows if each.manifest_key}
+    return HeldJob(**row._mapping, manifests=manifests)

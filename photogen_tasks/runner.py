@@ -36,7 +36,8 @@ log = structlog.get_logger()
 PHOTO_KEYS = select(Photo.key).where(Photo.job_id == bindparam("job")).order_by(Photo.position)
 # Disks that are full, broken or read-only, files that cannot be opened any more: another worker may have better luck.
 MACHINES = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
-COMMIT_TRIES = 5  # an unclear commit is asked about once a second, well within the lease
+COMMIT_TRIES = 5  # an unclear commit is asked about this often, well within the lease
+AGAIN_SECONDS = 1.0
 
 
 class Report(Protocol):
@@ -111,7 +112,7 @@ def _claim(ref: Ref, stage: Stage) -> Claim | claims.Refusal:
             return claims.claim(ref, stage, config.worker_name, config.gpu, config.base_model, claim_id)
         except SQLAlchemyError as error:
             log.warning("claim unclear; asking again", error=str(error))
-            time.sleep(1)
+            time.sleep(AGAIN_SECONDS)
     log.error("no database to claim in; the message goes back")
     raise Reject("the database did not take the claim", requeue=True)
 
@@ -275,7 +276,7 @@ def _commit(job: HeldJob, claim: Claim, outputs: Path, key: str, sha256: str) ->
             return True
         except SQLAlchemyError as error:
             log.warning("commit unclear; asking again", error=str(error))
-            time.sleep(1)
+            time.sleep(AGAIN_SECONDS)
     raise TransientError("database_unavailable", "The database did not take the commit.")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
@@ -20,6 +21,7 @@ from photogen_tasks.models import Job, Photo, StageRow, StageRun
 from photogen_tasks.runner import OpenStage
 from photogen_tasks.stages import Stage, Status
 from photogen_tasks.storage import storage
+from tests.conftest import forget
 from tests.photogen_tasks.conftest import make_customer
 from tests.photogen_tasks.test_claims import job_row
 
@@ -161,6 +163,30 @@ def test_out_of_memory_is_tried_again_up_to_the_cap(job_id: str, error: Exceptio
         with pytest.raises(Ignore):
             preprocess(job_id, failing(error), epoch=attempt + 1)
     assert (job_row(job_id).status, job_row(job_id).error_code) == (Status.FAILED, "attempts_used_up")
+
+
+@pytest.mark.parametrize("trouble", [errno.ENOSPC, errno.EMFILE, errno.EIO, errno.EROFS])
+def test_a_machine_in_trouble_is_a_loss_and_no_fault_of_the_stage(job_id: str, trouble: int) -> None:
+    with pytest.raises(Ignore):
+        preprocess(job_id, failing(OSError(trouble, os.strerror(trouble))))
+    row = job_row(job_id).stages[0]
+    assert (row.status, row.failures, row.losses) == (Status.PENDING, 0, 1)
+    assert last_run(job_id).error_code == "machine_trouble"
+
+
+def test_a_missing_file_of_ours_is_ours(job_id: str) -> None:
+    with pytest.raises(Ignore):
+        preprocess(job_id, failing(FileNotFoundError("report.json")))
+    assert job_row(job_id).error_class == "FatalError"
+
+
+def test_without_a_database_the_message_goes_back(job_id: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PHOTOGEN_DATABASE_URL", f"sqlite:///{tmp_path}/empty.db")  # no tables in it
+    monkeypatch.setattr(runner, "AGAIN_SECONDS", 0.01)
+    forget()
+    with pytest.raises(Reject) as told:
+        preprocess(job_id, failing(AssertionError("worked without a lease")))
+    assert told.value.requeue
 
 
 def test_what_is_ours_keeps_its_traceback(job_id: str) -> None:
