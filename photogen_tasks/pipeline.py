@@ -105,9 +105,14 @@ def unfinished(job_id: str, epoch: int) -> list[Stage]:
         return [Stage(name) for name in names]
 
 
+def goes_first(epoch: int) -> bool:
+    """Was the chain of this epoch sent again? Its messages go before those of chains that never ran."""
+    return epoch > 1
+
+
 def _send_chain(job_id: str, epoch: int, tail: list[Stage]) -> None:
     ref = {"job": job_id, "epoch": epoch}
-    priority = FIRST if epoch > 1 else USUAL
+    priority = FIRST if goes_first(epoch) else USUAL
     signatures = [
         app.signature(
             stage.task,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -172,16 +173,30 @@ def _forgotten() -> list[tuple[str, Stage | None]]:
             return []
         claimed = _latest_claimed(session)
     empty = _empty_queues()
-    found: list[tuple[str, Stage | None]] = []
-    for job_id, stage, since in due:
-        role = stage.spec.role
-        overtaken = claimed.get(role, 0.0) > since + OVERTAKEN_SECONDS
-        if role in empty or overtaken:
-            found.append((job_id, stage))
-    return found
+    return [(w.job_id, w.stage) for w in due if w.stage.spec.role in empty or _overtaken(w, claimed)]
 
 
-def _due(session: Session) -> list[tuple[str, Stage, float]]:
+@dataclass(frozen=True)
+class _Waiting:
+    """A pending stage whose turn it is; `first`: its message goes before the usual ones."""
+
+    job_id: str
+    stage: Stage
+    since: float
+    first: bool
+
+
+Claimed = dict[tuple[Role, bool], float]  # by role and `first`: the latest arrival that a worker holds
+
+
+def _overtaken(waiting: _Waiting, claimed: Claimed) -> bool:
+    """Was a later arrival claimed that should have come after? Who goes first may pass the others."""
+    rivals = (True, False) if waiting.first else (False,)
+    latest = max(claimed.get((waiting.stage.spec.role, first), 0.0) for first in rivals)
+    return latest > waiting.since + OVERTAKEN_SECONDS
+
+
+def _due(session: Session) -> list[_Waiting]:
     """Stages whose turn it is, of open jobs with nothing unsent, that have been pending for a while."""
     earlier = aliased(StageRow)
     blocked = exists().where(
@@ -189,22 +204,21 @@ def _due(session: Session) -> list[tuple[str, Stage, float]]:
     )
     unsent = exists().where(Outbox.job_id == Job.id, Outbox.kind == "chain", Outbox.sent_at.is_(None))
     query = (
-        select(StageRow.job_id, StageRow.name, StageRow.pending_since)
+        select(StageRow.job_id, StageRow.name, StageRow.pending_since, Job.epoch)
         .join(Job, Job.id == StageRow.job_id)
         .where(StageRow.status == Status.PENDING, Job.status.not_in(TERMINAL), Job.cancel_requested.is_(False))
         .where(StageRow.pending_since < db_now() - settings().pending_seconds, ~blocked, ~unsent)
     )
-    oldest_first = query.order_by(StageRow.pending_since).limit(BATCH)
-    return [(row.job_id, Stage(row.name), row.pending_since) for row in session.execute(oldest_first)]
+    rows = session.execute(query.order_by(StageRow.pending_since).limit(BATCH))
+    return [_Waiting(row.job_id, Stage(row.name), row.pending_since, pipeline.goes_first(row.epoch)) for row in rows]
 
 
-def _latest_claimed(session: Session) -> dict[Role, float]:
-    """By role: the latest arrival that a worker holds. Whoever waits from before it was overtaken."""
-    query = select(StageRow.name, StageRow.pending_since).where(StageRow.status == Status.RUNNING)
-    latest: dict[Role, float] = {}
-    for row in session.execute(query):
-        role = Stage(row.name).spec.role
-        latest[role] = max(latest.get(role, 0.0), row.pending_since)
+def _latest_claimed(session: Session) -> Claimed:
+    query = select(StageRow.name, StageRow.pending_since, Job.epoch).join(Job, Job.id == StageRow.job_id)
+    latest: Claimed = {}
+    for row in session.execute(query.where(StageRow.status == Status.RUNNING)):
+        kind = Stage(row.name).spec.role, pipeline.goes_first(row.epoch)
+        latest[kind] = max(latest.get(kind, 0.0), row.pending_since)
     return latest
 
 

@@ -85,6 +85,32 @@ def test_a_forgotten_message_is_sent_again_only_when_its_queue_is_empty(customer
     assert sweeper.sweep()["message_forgotten"] == 0
 
 
+def overtaking(customer: Customer, epoch: int) -> str:
+    """A job that waits in a queue that is not empty, while a worker holds another that came much later."""
+    waits, runs = customer.job(), customer.job()
+    for job_id in (waits, customer.job(), customer.job()):
+        pipeline.send(job_id)
+    for _ in range(epoch - 1):
+        claims.release(held(runs), "draining")
+    held(runs, epoch=epoch)
+    set_stage(waits, pending_since=1.0)
+    with db.session_scope() as session:
+        session.execute(update(Outbox).values(sent_at=1.0))
+    return waits
+
+
+def test_who_was_overtaken_by_a_later_arrival_is_sent_again(customer: Customer, broker: str) -> None:
+    waits = overtaking(customer, epoch=1)
+    assert sweeper.sweep()["message_forgotten"] == 1
+    assert job_row(waits).epoch == 2
+
+
+def test_who_lost_a_worker_goes_first_and_overtakes_nobody(customer: Customer, broker: str) -> None:
+    waits = overtaking(customer, epoch=2)
+    assert sweeper.sweep()["message_forgotten"] == 0
+    assert job_row(waits).epoch == 1
+
+
 def test_a_chain_goes_on_from_the_first_unfinished_stage(customer: Customer, broker: str) -> None:
     job_id = customer.job()
     with db.session_scope() as session:
