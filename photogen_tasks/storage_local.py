@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from photogen_tasks.config import settings
@@ -26,10 +26,9 @@ class LocalStorage:
 
     def path(self, key: str) -> Path:
         """The file of a key. Raises KeyError for a key that points outside."""
-        parts = PurePosixPath(key).parts
-        if not parts or ".." in parts or key.startswith("/"):
+        if not key or key.startswith("/") or ".." in key.split("/"):
             raise KeyError(key)
-        return self.root.joinpath(*parts)
+        return self.root / key
 
     def put_file(self, key: str, path: Path, content_type: str) -> None:
         target = self._beside(key)

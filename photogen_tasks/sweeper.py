@@ -58,10 +58,10 @@ def sweep() -> dict[str, int]:
         "deadline_passed": _each(_overdue(), _end_overdue),
         "message_forgotten": _each(_forgotten(), _send_again),
         "outbox_sent": sum(pipeline.send_row(*row) for row in _unsent()),
+        "orphans_erased": orphans.erase_all(),
     }
     _count({action: count for action, count in done.items() if count})
     erase.erase_waiting()
-    orphans.erase_all()
     return done
 
 

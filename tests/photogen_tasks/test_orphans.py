@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from photogen_tasks import db, jobs, orphans
-from photogen_tasks.models import Job, StageRow
+from photogen_tasks import db, jobs, orphans, sweeper
+from photogen_tasks.models import Housekeeping, Job, StageRow
 from photogen_tasks.stages import Stage, Status
 from photogen_tasks.storage import Storage, job_prefix, subject_prefix
 from tests.photogen_tasks.conftest import Customer, make_customer
@@ -37,7 +37,9 @@ def test_only_what_rows_name_is_kept(customer: Customer, objects: Storage) -> No
     with db.session_scope() as session:
         session.execute(update(StageRow).where(StageRow.name == Stage.MATTE).values(manifest_key=kept[0]))
         session.execute(update(Job).values(photo_sheet=kept[2]))
-    assert orphans.erase_all() == len(gone)
+    assert sweeper.sweep()["orphans_erased"] == len(gone)
+    with db.read_scope() as session:
+        assert session.get_one(Housekeeping, "orphans_erased").count == len(gone)
     assert sorted(objects.keys("tenants/")) == sorted([*kept, *others])
     assert orphans.erase_all() == 0  # each job is looked at once
 
