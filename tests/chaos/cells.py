@@ -1,7 +1,4 @@
-"""The kill matrix: five stages by nine points, each met by one job in one world, many jobs at a time.
-
-The points around a publish are those of the stage's own message: the stage before sends it, and who submits the first.
-"""
+"""The kill matrix: five stages by nine points, each met by one job in one world, many jobs at a time."""
 
 from __future__ import annotations
 
@@ -21,21 +18,19 @@ CELL_SECONDS = 180.0  # from the last submission until all have ended
 
 @dataclass(frozen=True)
 class Cell:
-    """A stage and a point at which whoever works there dies."""
+    """A stage and a point at which whoever gets there dies."""
 
     stage: Stage
     point: str
 
     @property
     def by_submitter(self) -> bool:
+        """The first stage's message is sent by who submits, and no worker gets there."""
         return self.stage is Stage.PREPROCESS and self.point in PUBLISH
 
-    @property
-    def told(self) -> Stage:
-        """The stage under which a worker reaches this point."""
-        stages = list(Stage)
-        before = self.point in PUBLISH and not self.by_submitter
-        return stages[stages.index(self.stage) - before]
+    def failpoint(self, action: str) -> str:
+        """As PHOTOGEN_FAILPOINT says it."""
+        return f"{self.stage}:{self.point}:{action}:1"
 
 
 CELLS = tuple(Cell(stage, point) for stage in Stage for point in POINTS)
@@ -49,7 +44,7 @@ def strike(world: World, action: str, seed: int, book: Book) -> dict[str, Cell]:
             wait_for(lambda: _has_room(world), "a job to end", CELL_SECONDS, poll=0.1)
             wanted = order(seed, number)
             # A submitter is a process of its own: there is nobody to die with it.
-            failpoint = f"{cell.told}:{cell.point}:{'kill' if cell.by_submitter else action}:1"
+            failpoint = cell.failpoint("kill" if cell.by_submitter else action)
             job_id = submitter.die(wanted, failpoint) if cell.by_submitter else submitter.send(wanted, failpoint)
             book.orders[job_id] = wanted
             met[job_id] = cell

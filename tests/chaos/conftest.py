@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.chaos.scene import Scene
 from tests.chaos.world import Plan, World, running_world
+
+LONG = pytest.mark.skipif(not os.environ.get("CHAOS_LONG"), reason="takes minutes; CHAOS_LONG=1 asks for it")
 
 _numbers = itertools.count(1)
 

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 
 class Effects:
-    """An append-only file that any number of processes write to."""
+    """An append-only file that any number of processes write to; who reads keeps what was read."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self._seen: list[dict[str, Any]] = []
+        self._offset = 0
+        self._lock = threading.Lock()
 
     def write(self, **effect: Any) -> None:
         """Append one effect with this process's id and the machine's monotonic clock, which nobody turns."""
@@ -29,9 +33,19 @@ class Effects:
 
     def read(self, what: str | None = None, job: str | None = None) -> list[dict[str, Any]]:
         """All effects so far, in the order they were written; of one kind, of one job."""
+        with self._lock:
+            self._catch_up()
+            return [
+                line
+                for line in self._seen
+                if (what is None or line["what"] == what) and (job is None or line["job"] == job)
+            ]
+
+    def _catch_up(self) -> None:
         if not self.file.exists():
-            return []
-        found = [json.loads(line) for line in self.file.read_text().splitlines()]
-        return [
-            line for line in found if (what is None or line["what"] == what) and (job is None or line["job"] == job)
-        ]
+            return
+        with self.file.open("rb") as log:
+            log.seek(self._offset)
+            lines = log.read().splitlines()
+            self._offset = log.tell()
+        self._seen += [json.loads(line) for line in lines]

@@ -25,6 +25,8 @@ async def serve(route: Route, reader: asyncio.StreamReader, writer: asyncio.Stre
         await asyncio.sleep(0.05)
     route.requests += 1
     fate = _fate(route, head)
+    if fate != "pass":
+        route.lies[fate] += 1
     if fate == "slow_down":
         await _drain(head, reader)
         await _answer(writer, 503, "SlowDown")

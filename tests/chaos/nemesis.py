@@ -7,6 +7,7 @@ import itertools
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,18 @@ EVERYTHING = (
 )
 
 
+def rarely(habits: tuple[Habit, ...], times: float, zombie: tuple[float, float]) -> tuple[Habit, ...]:
+    """The same faults, so many times as far apart, for longer leases: `zombie` is how long a worker falls silent."""
+    return tuple(
+        Habit(
+            habit.strike,
+            (habit.every[0] * times, habit.every[1] * times),
+            zombie if habit.strike is faults.stop_and_go else habit.lasts,
+        )
+        for habit in habits
+    )
+
+
 class Nemesis:
     """Keeps habits until the world has nothing left to do."""
 
@@ -45,7 +58,7 @@ class Nemesis:
         self._order = itertools.count()
         self._due: list[tuple[float, int, Habit | None, Callable[[], None] | None]] = []
         self._log = world.folder / "faults.jsonl"
-        self.struck = 0
+        self.struck: Counter[str] = Counter()
         for habit in habits:
             self._plan(habit)
 
@@ -58,13 +71,16 @@ class Nemesis:
     def run(self, over: Callable[[], bool], seconds: float) -> None:
         """Strike until `over` or out of time; then undo what still lasts."""
         until = time.monotonic() + seconds
-        while not holds_within(over, min(self._due[0][0], until) - time.monotonic(), poll=0.25):
+        while not holds_within(over, min(self._next_at(), until) - time.monotonic(), poll=0.25):
             if time.monotonic() >= until:
                 break
             self._next()
         for _, _, _, undo in sorted(self._due, key=lambda entry: entry[1]):
             if undo is not None:
                 undo()
+
+    def _next_at(self) -> float:
+        return self._due[0][0] if self._due else float("inf")
 
     def _next(self) -> None:
         _, _, habit, undo = heapq.heappop(self._due)
@@ -73,7 +89,7 @@ class Nemesis:
         if habit is None:
             return
         undo = habit.strike(self._world, self._chance)
-        self.struck += 1
+        self.struck[habit.strike.__name__] += 1
         self._tell(habit)
         if undo is not None:
             heapq.heappush(self._due, (self._in(habit.lasts), next(self._order), None, undo))

@@ -12,6 +12,8 @@ from tests.chaos.parts import Part
 from tests.chaos.waiting import holds_within, wait_for
 from tests.conftest import free_port
 
+ANSWER_SECONDS = 30  # on a busy machine
+
 
 class Proxies:
     """Ports by server's name; `order` says what becomes of the traffic from now on."""
@@ -38,9 +40,17 @@ class Proxies:
         """`pass`, `down`, `frozen`, `reset` and `forget` (both at once, then as before); `options`, `delay`."""
         if not self.part.alive() and self.part.process is not None:
             raise RuntimeError(f"the proxy ended with {self.part.process.returncode}")
-        with socket.create_connection(("127.0.0.1", self._control), timeout=5) as connection:
-            connection.sendall(json.dumps({"name": name, "mode": mode} | more).encode() + b"\n")
-            connection.recv(16)
+        self._say({"name": name, "mode": mode} | more)
+
+    def lies(self) -> dict[str, int]:
+        """What was answered wrongly so far in S3's place, by kind."""
+        told: dict[str, int] = json.loads(self._say({"name": "s3", "mode": "tell"}))
+        return told
+
+    def _say(self, order: dict[str, Any]) -> bytes:
+        with socket.create_connection(("127.0.0.1", self._control), timeout=ANSWER_SECONDS) as connection:
+            connection.sendall(json.dumps(order).encode() + b"\n")
+            return connection.makefile("rb").readline()
 
     def away(self, name: str, seconds: float) -> None:
         """A server that nobody reaches for so long: the fault itself is a length of time."""

@@ -1,7 +1,7 @@
 """A TCP proxy in a process of its own, before every server: passes, refuses, resets, freezes, delays; S3 also lies.
 
 `python -m tests.chaos.proxy CONTROL NAME:LISTEN:TARGET...`; the control port takes one line of JSON a connection:
-{"name": "redis", "mode": "pass"}. What it forwards it never keeps.
+{"name": "redis", "mode": "pass"}, and answers how often S3 lied. What it forwards it never keeps.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import socket
 import struct
 import sys
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,7 @@ class Route:
     delay: float = 0.0
     connections: set[Connection] = field(default_factory=set)
     requests: int = 0
+    lies: Counter[str] = field(default_factory=Counter)  # told so far, by kind
 
 
 @dataclass(eq=False)
@@ -107,6 +109,8 @@ def _obey(routes: dict[str, Route], order: dict[str, Any]) -> None:
     if mode == "forget":  # half-open: who is connected hears nothing any more, who comes now is served
         for connection in route.connections:
             connection.frozen = True
+    if mode == "tell":
+        return
     if mode in ("pass", "down", "frozen"):
         route.mode = mode
     route.options = order.get("options", {})
@@ -115,8 +119,9 @@ def _obey(routes: dict[str, Route], order: dict[str, Any]) -> None:
 
 async def _run(control: int, routes: dict[str, Route]) -> None:
     async def obey(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _obey(routes, json.loads(await reader.readline()))
-        writer.write(b"done\n")
+        order = json.loads(await reader.readline())
+        _obey(routes, order)
+        writer.write(json.dumps(routes[order["name"]].lies).encode() + b"\n")
         await writer.drain()
         writer.close()
 

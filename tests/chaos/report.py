@@ -59,14 +59,19 @@ class Outcome:
 
 
 def summary_of(run: Run) -> dict[str, Any]:
-    """One run's counts."""
+    """One run's counts; faults by kind, with what S3's proxy answered wrongly beside them."""
     finding = run.finding
     return {
         "jobs": finding.jobs,
         "faults": run.faults,
+        "faults_by_kind": dict(run.struck),
+        "s3_lies": run.lies,
         "lost": finding.lost,
         "twice": finding.twice,
+        "violations": len(finding.violations),
         "repeated_steps": round(finding.repeated_steps, 4),
+        "p95_seconds": round(finding.p95, 1),
+        "seconds": round(run.seconds),
     }
 
 

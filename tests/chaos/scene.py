@@ -6,7 +6,8 @@ from typing import Any
 
 from photogen_tasks.stages import Stage
 from tests.chaos.checker import Finding, check
-from tests.chaos.load import Book, open_jobs, order, submit, wait_until_over
+from tests.chaos.load import Book, Customer, open_jobs, order, wait_until_over
+from tests.chaos.submitting import Submitter
 from tests.chaos.waiting import wait_for
 from tests.chaos.world import World
 
@@ -22,10 +23,14 @@ class Scene:
     def submit(self, count: int) -> list[str]:
         """So many jobs through the API; their ids."""
         first = len(self.book.orders)
-        return [
-            submit(self.world, order(self._seed, number), f"{self._seed}-{number}", self.book)
-            for number in range(first, first + count)
-        ]
+        customer = Customer(self.world, self.book)
+        try:
+            return [
+                customer.submit(order(self._seed, number), f"{self._seed}-{number}")
+                for number in range(first, first + count)
+            ]
+        finally:
+            customer.leave()
 
     def train_steps(self, job_id: str | None = None) -> int:
         return sum(self._of_ours(effect, job_id) for effect in self.world.effects.read("step"))
@@ -61,3 +66,12 @@ class Scene:
             self.world.kept = True
             raise TimeoutError(f"{open_jobs(self.world)} jobs still open after {seconds:g} s")
         return check(self.world, self.book.orders, status)
+
+
+def armed(scene: Scene, number: int, failpoint: str) -> str:
+    """A job of this scene that carries a failpoint."""
+    wanted = order(900 + number, number)
+    with Submitter(scene.world) as submitter:
+        job_id = submitter.send(wanted, failpoint)
+    scene.book.orders[job_id] = wanted
+    return job_id

@@ -6,6 +6,9 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,13 +17,15 @@ import psycopg
 import redis
 from botocore.exceptions import BotoCoreError, ClientError
 
-from photogen_tasks import local
+from photogen_tasks import broker_acl, local
 from photogen_tasks.config import Settings
 from tests.chaos.parts import Part
 from tests.chaos.waiting import wait_for
 from tests.conftest import S3_CREDENTIALS, _postgres_binaries, free_port
 
 BUCKET = "photogen"
+ANSWER_SECONDS = 30  # on a busy machine
+READERS = 4  # requests at a time when many objects are read
 
 
 class Redis:
@@ -28,17 +33,17 @@ class Redis:
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
-        command = local.redis_command(Settings(data_dir=folder, redis_port=self.port))
+        self._config = Settings(data_dir=folder, redis_port=self.port)
         self._files = folder / "redis" / "appendonlydir"
-        self._password = (folder / "redis" / "password").read_text()
-        self.part = Part("redis", command, folder / "redis.log")
+        self.part = Part("redis", local.redis_command(self._config), folder / "redis.log")
 
     def url(self, port: int) -> str:
-        """The broker's URL through this port: the server's own, or a proxy's."""
-        return f"redis://:{self._password}@127.0.0.1:{port}/0"
+        """The broker's URL for the product's user through this port: the server's own, or a proxy's."""
+        return local.broker_url(self._config.model_copy(update={"redis_port": port}))
 
     def client(self) -> redis.Redis:
-        return redis.Redis.from_url(self.url(self.port), socket_timeout=5)
+        """As the operator, who may do all, past the proxy."""
+        return redis.Redis.from_url(local.operator_url(self._config), socket_timeout=ANSWER_SECONDS)
 
     def answers(self) -> bool:
         with suppress(redis.RedisError), self.client() as client:
@@ -51,6 +56,18 @@ class Redis:
 
     def kill(self) -> None:
         self.part.kill()
+
+    def forbid_writing(self) -> None:
+        """The product's user may do nothing any more that changes a key."""
+        self._set_user("-@write")
+
+    def allow_writing(self) -> None:
+        """As at the start."""
+        self._set_user("-@all", *broker_acl.RULE.split())
+
+    def _set_user(self, *rules: str) -> None:
+        with self.client() as client:
+            client.execute_command("ACL", "SETUSER", broker_acl.USER, *rules)
 
     def wipe(self) -> None:
         """Everything that Redis knew is gone for good."""
@@ -67,6 +84,8 @@ class Postgres:
         self._folder = folder
         self._bin = _postgres_binaries()
         self._as_user: list[str] = []
+        self._kept: psycopg.Connection[tuple[object, ...]] | None = None
+        self._lock = threading.Lock()
         folder.mkdir(mode=0o700)
         if os.getuid() == 0:  # PostgreSQL refuses root
             shutil.chown(folder, "nobody")
@@ -84,7 +103,22 @@ class Postgres:
         return f"postgresql://photogen@127.0.0.1:{port}/postgres"
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
-        return psycopg.connect(self.url(self.port), connect_timeout=5, autocommit=True)
+        return psycopg.connect(self.url(self.port), connect_timeout=ANSWER_SECONDS, autocommit=True)
+
+    def ask(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Rows over one connection that is kept for who asks again and again. Raises psycopg.Error while it is away."""
+        with self._lock:
+            try:
+                self._kept = self._kept or self.connect()
+                return self._kept.execute(query.encode(), parameters).fetchall()
+            except psycopg.Error:
+                self._hang_up()
+                raise
+
+    def _hang_up(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+        self._kept = None
 
     def answers(self) -> bool:
         with suppress(psycopg.Error):
@@ -104,6 +138,12 @@ class Postgres:
     def crash_and_start(self) -> None:
         self.crash()
         self.start()
+
+    def stop(self) -> None:
+        """For good."""
+        with self._lock:
+            self._hang_up()
+        self.part.kill()
 
 
 class S3:
@@ -133,11 +173,20 @@ class S3:
         return False
 
     def keys(self, prefix: str) -> list[str]:
+        return list(self.digests(prefix))
+
+    def digests(self, prefix: str) -> dict[str, str]:
+        """MD5 of the bytes by key, as the server lists them."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
-        return [item["Key"] for page in pages for item in page.get("Contents", ())]
+        return {item["Key"]: item["ETag"].strip('"') for page in pages for item in page.get("Contents", ())}
 
     def read(self, key: str) -> bytes | None:
         """The object's bytes; None when it is not there."""
         with suppress(self.client.exceptions.NoSuchKey):
             return bytes(self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
         return None
+
+    def read_all(self, keys: Sequence[str]) -> dict[str, bytes | None]:
+        """Many objects, some at a time."""
+        with ThreadPoolExecutor(READERS) as pool:
+            return dict(zip(keys, pool.map(self.read, keys), strict=True))

@@ -28,6 +28,7 @@ PACE = work.Pace(
     float(os.environ.get("PHOTOGEN_CHAOS_STAGE_SECONDS", "0.25")),
 )
 EFFECTS = Effects(FOLDER / "effects.jsonl")
+MOUTHFUL, MOST = 16 * 1024**2, 2 * 1024**3
 ALWAYS = "always "  # before a failpoint that acts more than once
 WITHOUT = os.environ.get("PHOTOGEN_CHAOS_WITHOUT", "")  # stages that this worker's release does not know
 
@@ -68,27 +69,30 @@ def _arm(args: tuple[Any, ...] = (), **_: Any) -> None:
     job = args[0]["job"] if args and isinstance(args[0], dict) else ""
     armed, once = FOLDER / "armed" / job, FOLDER / "once" / job
     text = armed.read_text() if job and armed.is_file() and not once.exists() else ""
-    failpoints._reached.clear()
-    if text.removeprefix(ALWAYS) == settings().failpoint:
+    failpoints.forget()
+    if not text and not settings().failpoint:
         return
     os.environ["PHOTOGEN_FAILPOINT"] = text.removeprefix(ALWAYS)
     os.environ.pop("PHOTOGEN_FAILPOINT_ONCE", None)
     if not text.startswith(ALWAYS):
         os.environ["PHOTOGEN_FAILPOINT_ONCE"] = str(once)
     settings.cache_clear()
-    failpoints._wanted.cache_clear()
 
 
-_act = failpoints._act
+def _no_memory(_: str) -> None:
+    """What Python says when it gets no more."""
+    raise MemoryError("a failpoint said so")
 
 
-def _act_or_more(action: str) -> None:
-    """`killall`: the worker's parent dies with its child. `memory`: what Python says when it gets no more."""
-    if action == "memory":
-        raise MemoryError("a failpoint said so")
-    if action == "killall":
-        os.killpg(os.getpgrp(), signal.SIGKILL)
-    _act(action)
+def _kill_all(_: str) -> None:
+    """The worker's parent dies with its child."""
+    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-failpoints._act = _act_or_more
+def _eat(_: str) -> None:
+    """Take memory until the kernel ends this process."""
+    taken = [bytearray(b"x" * MOUTHFUL) for _ in range(MOST // MOUTHFUL)]
+    raise RuntimeError(f"took {len(taken) * MOUTHFUL} bytes, and nobody minded")
+
+
+failpoints.ACTIONS |= {"memory": _no_memory, "killall": _kill_all, "eat": _eat}

@@ -63,7 +63,7 @@ def _at_every_point(scene: Scene, act: Callable[[Client, str], None]) -> None:
         for number, cell in enumerate(CELLS):
             wait_for(lambda: (open_jobs(world) or 0) < AT_ONCE or any(_acted(scene, resting, client, act)), "room")
             wanted = order(90, number)
-            job_id = submitter.send(wanted, "" if cell.by_submitter else f"{cell.told}:{cell.point}:{SLEEP}:1")
+            job_id = submitter.send(wanted, "" if cell.by_submitter else cell.failpoint(SLEEP))
             scene.book.orders[job_id] = wanted
             resting[job_id] = cell
         wait_for(lambda: not resting or (any(_acted(scene, resting, client, act)) and not resting), "all", 120.0)

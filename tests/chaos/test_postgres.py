@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.chaos.conftest import LONG
 from tests.chaos.scene import Scene
 from tests.chaos.waiting import holds_within
 from tests.chaos.work import TRAIN_STEPS
@@ -20,10 +21,11 @@ def test_crashes_in_the_middle_of_everything(world: World, scene: Scene) -> None
     assert scene.ended(120.0).violations == []
 
 
-def test_away_for_longer_than_a_lease_while_trainings_run(world: World, scene: Scene) -> None:
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=LONG)])
+def test_away_for_longer_than_a_lease_while_trainings_run(world: World, scene: Scene, seconds: float) -> None:
     scene.submit(2)
     scene.until_training()
-    world.proxies.away("postgres", 10.0)
+    world.proxies.away("postgres", seconds)
     finding = scene.ended()
     assert finding.violations == []
     # What was computed beyond the last checkpoint, and until each worker saw that its lease was gone.

@@ -10,6 +10,7 @@ from celery import Celery
 from photogen_tasks import celery as product
 from photogen_tasks.stages import Stage
 from tests.chaos import faults
+from tests.chaos.conftest import LONG
 from tests.chaos.scene import Scene
 from tests.chaos.waiting import holds_within, wait_for
 from tests.chaos.world import Plan, World
@@ -22,7 +23,7 @@ def plan() -> Plan:
     return Plan(settings={"IDLE_SECONDS": "20"})
 
 
-@pytest.mark.parametrize("seconds", [8, 25])
+@pytest.mark.parametrize("seconds", [8, 25, pytest.param(150, marks=LONG), pytest.param(600, marks=LONG)])
 def test_redis_away_while_stages_end(world: World, scene: Scene, seconds: float) -> None:
     scene.submit(4)
     scene.until_training()
@@ -62,6 +63,23 @@ def test_a_full_redis_refuses_and_the_outbox_keeps(world: World, scene: Scene) -
         assert scene.book.refused == 0
         client.config_set("maxmemory", "0")
     assert scene.ended().violations == []
+
+
+def test_a_user_without_rights_is_refused_and_the_outbox_keeps(world: World, scene: Scene) -> None:
+    world.redis.forbid_writing()
+    try:
+        jobs = scene.submit(3)
+        assert scene.book.refused == 0
+        assert _unsent(world, jobs) == 3
+    finally:
+        world.redis.allow_writing()
+    assert scene.ended().violations == []
+
+
+def _unsent(world: World, job_ids: list[str]) -> int:
+    query = "select count(*) from outbox where kind = 'chain' and sent_at is null and job_id = any(%s)"
+    [[count]] = world.postgres.ask(query, (job_ids,))
+    return int(str(count))
 
 
 def test_the_api_answers_without_redis(world: World, scene: Scene) -> None:

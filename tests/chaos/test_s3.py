@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from photogen_tasks.claims import LONGEST_DELAY
 from photogen_tasks.stages import Stage
 from tests.chaos import faults
 from tests.chaos.checker import orphans
+from tests.chaos.conftest import LONG
 from tests.chaos.scene import Scene
 from tests.chaos.waiting import wait_for
 from tests.chaos.world import World
@@ -22,11 +24,12 @@ def test_refusals_lost_answers_and_cut_answers(world: World, scene: Scene) -> No
     assert finding.violations == []
 
 
-def test_away_for_a_while_is_charged_to_nobody(world: World, scene: Scene) -> None:
+@pytest.mark.parametrize("seconds", [12, pytest.param(600, marks=LONG)])
+def test_away_for_a_while_is_charged_to_nobody(world: World, scene: Scene, seconds: float) -> None:
     jobs = scene.submit(3)
     scene.until_training()
-    world.proxies.away("s3", 12.0)
-    assert scene.ended(150.0).violations == []
+    world.proxies.away("s3", seconds)
+    assert scene.ended(150.0 + LONGEST_DELAY * (seconds > 60)).violations == []
     assert all(scene.row(job, stage, "failures") == 0 for job in jobs for stage in Stage)
 
 

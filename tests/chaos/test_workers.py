@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from photogen_tasks.stages import Stage
-from tests.chaos.load import order
+from tests.chaos.conftest import LONG
 from tests.chaos.parts import Part
-from tests.chaos.scene import Scene
-from tests.chaos.submitting import Submitter
+from tests.chaos.scene import Scene, armed
 from tests.chaos.waiting import wait_for
 from tests.chaos.work import CHECKPOINT_EVERY, TRAIN_STEPS
 from tests.chaos.world import Plan, World, running_world
@@ -30,15 +29,6 @@ def plan() -> Plan:
     """Trainings of some seconds, hangs that are noticed within seconds, and few attempts."""
     told = {"CHAOS_STEP_SECONDS": "0.4", "STALL_SECONDS": "8", "STUBBORN_SECONDS": "3", "MAX_LOSSES": str(MAX_LOSSES)}
     return Plan(settings=told)
-
-
-def armed(scene: Scene, number: int, failpoint: str) -> str:
-    """A job that carries a failpoint."""
-    wanted = order(900 + number, number)
-    with Submitter(scene.world) as submitter:
-        job_id = submitter.send(wanted, failpoint)
-    scene.book.orders[job_id] = wanted
-    return job_id
 
 
 def test_a_leaving_worker_gives_its_training_back(world: World, scene: Scene) -> None:
@@ -56,6 +46,24 @@ def test_a_leaving_worker_gives_its_training_back(world: World, scene: Scene) ->
     assert finding.violations == []
     assert finding.steps - TRAIN_STEPS <= CHECKPOINT_EVERY
     assert (scene.row(job, Stage.TRAIN, "failures"), scene.row(job, Stage.TRAIN, "losses")) == (0, 0)
+
+
+@LONG
+def test_a_leaving_worker_has_75_seconds_and_loses_an_interval_at_most() -> None:
+    """As on a spot notice: trainings whose next checkpoint is further away than the notice."""
+    with running_world(Plan(settings={"DRAIN_SECONDS": "75", "CHAOS_STEP_SECONDS": "20"})) as world:
+        scene = Scene(world, seed=83)
+        [job] = scene.submit(1)
+        wait_for(lambda: scene.train_steps(job) >= CHECKPOINT_EVERY + 1, "a checkpoint and a train step", 300.0)
+        process = world.workers[scene.owner(job, Stage.TRAIN)].process
+        assert process is not None
+        process.terminate()
+        process.wait(90)
+        wait_for(lambda: scene.trainings(job) == 2, "the next worker to take it", 30.0)
+        finding = scene.ended(400.0)
+        assert finding.violations == []
+        assert finding.steps - TRAIN_STEPS <= CHECKPOINT_EVERY
+        assert (scene.row(job, Stage.TRAIN, "failures"), scene.row(job, Stage.TRAIN, "losses")) == (0, 0)
 
 
 def test_a_hanging_stage_is_taken_back_and_ended(world: World, scene: Scene) -> None:

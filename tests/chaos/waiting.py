@@ -8,7 +8,7 @@ from collections.abc import Callable
 POLL_SECONDS = 0.05
 
 
-def wait_for(condition: Callable[[], object], what: str, seconds: float = 60.0, poll: float = POLL_SECONDS) -> None:
+def wait_for(condition: Callable[[], object], what: str, seconds: float = 180.0, poll: float = POLL_SECONDS) -> None:
     """Until the condition holds. Raises TimeoutError, with `what`, when it does not within `seconds`."""
     if not holds_within(condition, seconds, poll):
         raise TimeoutError(f"waited {seconds:g} s in vain for {what}")

@@ -27,7 +27,7 @@ from tests.conftest import S3_CREDENTIALS, free_port
 ROOT = Path(__file__).resolve().parents[2]
 CLI = [sys.executable, "-m", "photogen_tasks.cli"]
 PREFIX = "chaos"
-START_SECONDS = 120.0
+START_SECONDS = 300.0  # on a busy machine
 # Trainings and the stages around them take about as long: nobody idles while faults fall.
 WORKERS = {"front-1": "cpu,train", "front-2": "cpu,train", "infer-1": "infer", "infer-2": "infer"}
 # As short as the machine allows: a fault costs a lease and a sweep, and hundreds of them fit into minutes.
@@ -49,6 +49,7 @@ class Plan:
     workers: dict[str, str] = field(default_factory=lambda: dict(WORKERS))
     settings: dict[str, str] = field(default_factory=dict)
     own: dict[str, dict[str, str]] = field(default_factory=dict)  # environment of single workers, by name
+    tasks_per_child: int = 50  # after so many a worker starts a fresh child, which costs seconds
 
 
 class World:
@@ -56,7 +57,8 @@ class World:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self.kept = False
-        for name in ("armed", "once", "data"):
+        self._tasks_per_child = plan.tasks_per_child
+        for name in ("armed", "once", "data", "tmp"):
             (folder / name).mkdir()
         self.folder = folder
         self.effects = Effects(folder / "effects.jsonl")
@@ -88,6 +90,7 @@ class World:
         }
         own = {name: value for name, value in os.environ.items() if not name.startswith("PHOTOGEN_")}
         path = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "REMAP_SIGTERM": "SIGQUIT"}
+        path["TMPDIR"] = str(self.folder / "tmp")  # what killed workers leave there goes with the world
         chosen = {f"PHOTOGEN_{name}": value for name, value in (settings | plan.settings).items()}
         return own | S3_CREDENTIALS | path | chosen
 
@@ -100,7 +103,7 @@ class World:
         node = f"{name}@chaos"
         command = [sys.executable, "-m", "celery", "-A", "tests.chaos.app", "worker", "-Q", queues, "-n", node]
         command += ["-c", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-        command += ["--max-tasks-per-child", "50"]
+        command += ["--max-tasks-per-child", str(self._tasks_per_child)]
         own = {"PHOTOGEN_WORKER_NAME": node, "PHOTOGEN_WORK_DIR": str(self.work_dir(name))}
         return Part(name, command, self.folder / f"{name}.log", self.environment | own | changes)
 
@@ -154,8 +157,9 @@ class World:
     def stop(self) -> None:
         """Everything ends, at once."""
         self.keeper.stop()
-        for server in (self.proxies, self.redis, self.postgres, self.s3):
+        for server in (self.proxies, self.redis, self.s3):
             server.part.kill()
+        self.postgres.stop()
         self.s3.client.close()
 
 
