@@ -63,6 +63,8 @@ app.conf.update(
     task_queues=QUEUES,
     task_default_queue=QUEUES[0].name,
     task_routes=(route,),
+    # The next stage is published by a worker: a broker that restarts within seconds costs no sweep.
+    task_publish_retry_policy={"max_retries": 5, "interval_start": 0.2, "interval_step": 0.5, "interval_max": 2.0},
     task_send_sent_event=True,
     worker_send_task_events=True,
     task_track_started=True,

@@ -250,12 +250,14 @@ def fail(claim: Claim, error: PhotogenError, error_class: str, trace: str = "") 
         )
 
 
-def cancelled(claim: Claim) -> None:
-    """The worker saw the flag and stopped: close the run, end the job."""
+def cancelled(claim: Claim) -> bool:
+    """The worker saw the flag, or its commit was refused: close the run and end the job, if it is to be cancelled."""
     with session_scope() as session:
         lock(session, claim.job_id)
+        if not session.scalar(select(Job.cancel_requested).where(Job.id == claim.job_id)):
+            return False
         close_run(session, claim, Status.CANCELLED)
-        jobs.end(session, claim.job_id, Status.CANCELLED)
+        return jobs.end(session, claim.job_id, Status.CANCELLED)
 
 
 def close_run(

@@ -259,7 +259,10 @@ def _keep(job: HeldJob, claim: Claim, outputs: Path) -> bool:
     if _commit(job, claim, outputs, key, sha256):
         failpoints.reach("after_commit")
         return True
-    log.warning("fenced out: another run or a cancel came first; the output is thrown away")
+    if claims.cancelled(claim):
+        log.info("cancelled before the commit; the output is thrown away")
+    else:
+        log.warning("fenced out: another run came first; the output is thrown away")
     storage().delete_prefix(prefix)
     return False
 

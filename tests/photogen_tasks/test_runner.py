@@ -213,6 +213,19 @@ def test_a_cancelled_job_stops_at_the_next_step(job_id: str, monkeypatch: pytest
     assert last_run(job_id).outcome == "cancelled"
 
 
+def test_a_cancel_that_comes_before_the_commit_ends_the_job_at_once(job_id: str) -> None:
+    def work(stage: OpenStage) -> None:
+        good_outputs(stage)
+        with db.session_scope() as session:
+            jobs.cancel(session, session.get_one(Job, job_id))
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, work)
+    assert job_row(job_id).status == Status.CANCELLED
+    assert last_run(job_id).outcome == "cancelled"
+    assert not list(storage().keys(f"tenants/{job_row(job_id).tenant_id}/jobs/"))
+
+
 def test_told_to_drain_it_keeps_one_more_checkpoint(
     job_id: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
