@@ -24,6 +24,8 @@ class Client:
     def __init__(self, url: str, key: str, transport: httpx.BaseTransport | None = None) -> None:
         headers = {"Authorization": f"Bearer {key}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=WAIT_SECONDS, transport=transport)
+        # Without our key: a link carries its own permission, and storage is somebody else's host.
+        self._links = httpx.Client(timeout=WAIT_SECONDS)
 
     def __enter__(self) -> Client:
         return self
@@ -32,6 +34,7 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+        self._links.close()
 
     def upload(self, files: Sequence[Path]) -> list[str]:
         """Send photos; their ids, in order."""
@@ -43,8 +46,7 @@ class Client:
 
     def _post_file(self, url: str, fields: dict[str, str], file: Path) -> None:
         with file.open("rb") as data:
-            # Without our key: the link carries its own permission, and storage is somebody else's host.
-            answer = httpx.post(url, data=fields, files={"file": (file.name, data)}, timeout=WAIT_SECONDS)
+            answer = self._links.post(url, data=fields, files={"file": (file.name, data)})
         _checked(answer)
 
     def inspect(self, photo_ids: Sequence[str]) -> list[dict[str, Any]]:
@@ -85,7 +87,7 @@ class Client:
         paths = []
         for number, image in enumerate(self.images(job_id)):
             path = folder / f"{number:03d}.png"
-            path.write_bytes(_checked(httpx.get(image["url"], timeout=WAIT_SECONDS)).content)
+            path.write_bytes(_checked(self._links.get(image["url"])).content)
             paths.append(path)
         return paths
 
