@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 EXTRAS := api,monitoring,local,gpu,draw,rembg,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast chaos test-chaos lint format bench bench-photos bench-pipeline compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -36,6 +36,9 @@ test-fast: install ## the tests of seconds
 
 chaos: install ## hundreds of jobs under kills and outages, and a checker of what may never happen
 	$(BIN)/python -m tests.chaos
+
+soak: install ## 3,000 jobs under all faults, an hour
+	$(BIN)/python -m tests.chaos --soak --jobs 3000
 
 test-chaos: install ## single faults, one test each, and twelve real jobs while workers are killed
 	$(BIN)/python -m pytest -m chaos

@@ -4,6 +4,7 @@ Nothing here knows what is trained, or where the folder is carried to; no pickle
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,33 +51,79 @@ def save(folder: Path, progress: Progress, fingerprint: str) -> Path:
 def restore(folder: Path, progress: Progress, fingerprint: str) -> bool:
     """Go back to the newest checkpoint that has this fingerprint; False when there is none.
 
-    A broken file is passed over: training again costs time, going on from it would cost the result.
+    A broken file, or one with shapes or numbers that no training of ours writes, is passed over: training again costs
+    time, going on from it would cost the result. `progress` is touched only once all of a file was found good.
     """
     for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
         try:
-            if _restore_file(path, progress, fingerprint):
-                return True
-        except (OSError, SafetensorError):
+            saved = _read(path, progress, fingerprint)
+        except BROKEN:
             continue
+        if saved:
+            _put(saved, progress)
+            return True
     return False
 
 
-def _restore_file(path: Path, progress: Progress, fingerprint: str) -> bool:
+class _Unfit(ValueError):
+    """What the file holds is not what these parameters were saved as."""
+
+
+# What safetensors, torch and json raise at bytes and shapes that they did not expect.
+BROKEN = (OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, SafetensorError)
+
+
+@dataclass
+class _Saved:
+    values: list[torch.Tensor]
+    moments: list[dict[str, torch.Tensor]]
+    generator: torch.Tensor
+    scaler: dict[str, Any]
+    losses: list[float]
+
+
+def _read(path: Path, progress: Progress, fingerprint: str) -> _Saved | None:
+    """All of a file, each tensor compared with its place; None for another training's."""
+    if not path.is_file():
+        raise _Unfit(f"{path} is no plain file")  # opening a pipe would wait for ever
     with safe_open(path, framework="pt") as file:
         told = file.metadata() or {}
         if told.get("fingerprint") != fingerprint:
-            return False
+            return None
+        values, moments = [], []
         for number, parameter in enumerate(progress.parameters):
-            with torch.no_grad():
-                parameter.copy_(file.get_tensor(f"{number}.value"))
-            progress.optimizer.state[parameter] = {
-                moment: _placed(file.get_tensor(f"{number}.{moment}"), moment, parameter) for moment in MOMENTS
-            }
-        progress.generator.set_state(file.get_tensor("generator"))
-        if progress.scaler:
-            progress.scaler.load_state_dict(json.loads(told["scaler"]))
-        progress.losses[:] = json.loads(told["losses"])
-    return True
+            values.append(_fit(file.get_tensor(f"{number}.value"), parameter.shape))
+            shapes = {"step": torch.Size(), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+            moments.append({name: _fit(file.get_tensor(f"{number}.{name}"), shapes[name]) for name in MOMENTS})
+        generator = file.get_tensor("generator")
+    torch.Generator().set_state(generator)  # raises for what is no state
+    scaler: dict[str, Any] = json.loads(told["scaler"]) if progress.scaler else {}
+    return _Saved(values, moments, generator, scaler, _losses(json.loads(told["losses"])))
+
+
+def _fit(tensor: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    if tensor.shape != shape or not tensor.is_floating_point() or not torch.isfinite(tensor).all():
+        raise _Unfit(f"{tuple(tensor.shape)} of {tensor.dtype} for {tuple(shape)}, or not finite")
+    return tensor
+
+
+def _losses(told: Any) -> list[float]:
+    if not isinstance(told, list) or not all(isinstance(loss, float) and math.isfinite(loss) for loss in told):
+        raise _Unfit("losses that are no list of numbers")
+    return told
+
+
+def _put(saved: _Saved, progress: Progress) -> None:
+    if progress.scaler:
+        progress.scaler.load_state_dict(saved.scaler)
+    for parameter, value, moments in zip(progress.parameters, saved.values, saved.moments, strict=True):
+        with torch.no_grad():
+            parameter.copy_(value)
+        progress.optimizer.state[parameter] = {
+            moment: _placed(tensor, moment, parameter) for moment, tensor in moments.items()
+        }
+    progress.generator.set_state(saved.generator)
+    progress.losses[:] = saved.losses
 
 
 def _placed(tensor: torch.Tensor, moment: str, parameter: torch.nn.Parameter) -> torch.Tensor:

@@ -16,11 +16,19 @@ _folder: Path | None = None
 def check_hash(file: Path) -> None:
     """Raises BadWeights unless FILE.sha256, as sha256sum writes it, tells the file's hash."""
     beside = file.with_name(f"{file.name}.sha256")
-    expected = beside.read_text(errors="replace").split(maxsplit=1)[:1] if beside.is_file() else []
-    with file.open("rb") as opened:
-        found = hashlib.file_digest(opened, "sha256").hexdigest()
+    expected = _start_of(beside).split(maxsplit=1)[:1] if beside.is_file() else []
+    try:
+        with file.open("rb") as opened:
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise BadWeights(f"{file} cannot be read: {error}") from error
     if expected != [found]:
         raise BadWeights(f"{file} has the SHA-256 {found}, but {beside} says {expected[0] if expected else 'nothing'}")
+
+
+def _start_of(file: Path) -> str:
+    with file.open(errors="replace") as opened:
+        return opened.read(200)  # a hash and a name; whatever else was put there
 
 
 def use_face_weights(folder: str | Path | None) -> None:

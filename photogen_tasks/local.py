@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import redis
 
-from photogen_tasks import db, keys, migrate
+from photogen_tasks import broker_acl, db, keys, migrate
 from photogen_tasks.config import Settings, child_environment, settings
 from photogen_tasks.errors import UsageError
 from photogen_tasks.processes import Part, Processes
@@ -46,22 +46,22 @@ def parts(config: Settings) -> list[Part]:
 
 
 def redis_command(config: Settings) -> list[str]:
-    """The server from the wheel, or the system's; append-only file on, never evicting."""
-    folder = config.data_dir.absolute() / "redis"
+    """The server from the wheel, or the system's; append-only file on, never evicting; two users, see broker_acl."""
+    folder = _redis_folder(config)
     folder.mkdir(parents=True, exist_ok=True)
     options = {
         "port": config.redis_port,
         "bind": LOOPBACK,
         "dir": folder,
-        "requirepass": _kept_password(folder / "password"),
         "appendonly": "yes",
         "appendfsync": "everysec",
         "maxmemory-policy": "noeviction",
         "save": '""',
     }
+    users = broker_acl.user_lines(_password(config), _operator_password(config))
+    lines = [*(f"{name} {value}" for name, value in options.items()), *users]
     file = folder / "redis.conf"
-    file.touch(0o600)
-    file.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
+    _write_secret(file, "\n".join(lines) + "\n")
     return [_redis_server(), str(file)]
 
 
@@ -76,20 +76,49 @@ def _redis_server() -> str:
     return found
 
 
+def _redis_folder(config: Settings) -> Path:
+    return config.data_dir.absolute() / "redis"
+
+
+def _password(config: Settings) -> str:
+    """Of the product's user."""
+    return _kept_password(_redis_folder(config) / "photogen-password")
+
+
+def _operator_password(config: Settings) -> str:
+    """Of the user who may do all; the product's processes are never told."""
+    return _kept_password(_redis_folder(config) / "password")
+
+
+def broker_url(config: Settings) -> str:
+    """Where the embedded Redis is, for the product's user."""
+    return f"redis://{broker_acl.USER}:{_password(config)}@{LOOPBACK}:{config.redis_port}/0"
+
+
+def operator_url(config: Settings) -> str:
+    """Where the embedded Redis is, for the operator; never for a part of the stack."""
+    return f"redis://:{_operator_password(config)}@{LOOPBACK}:{config.redis_port}/0"
+
+
 def _kept_password(file: Path) -> str:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(0o600)
-        file.write_text(secrets.token_hex(24))
+        _write_secret(file, secrets.token_hex(24))
     return file.read_text()
+
+
+def _write_secret(file: Path, text: str) -> None:
+    """Readable to us alone from its first byte on, also where an older one was not."""
+    file.touch(0o600)
+    file.chmod(0o600)
+    file.write_text(text)
 
 
 def environment(config: Settings) -> dict[str, str]:
     """What the parts are told: where the embedded services are, and that leaving must be quick."""
-    password = _kept_password(config.data_dir.absolute() / "redis" / "password")
     changes = {
         "DATA_DIR": str(config.data_dir.absolute()),
-        "BROKER_URL": f"redis://:{password}@{LOOPBACK}:{config.redis_port}/0",
+        "BROKER_URL": broker_url(config),
         "PUBLIC_URL": _public_url(config),
         "WORK_DIR": str(config.data_dir.absolute() / "work"),
         "DRAIN_SECONDS": str(DRAIN_SECONDS),
@@ -117,13 +146,11 @@ def stack(config: Settings, tell: Tell, stop: threading.Event) -> Iterator[Proce
     check_ports(config)
     (config.data_dir / "work").mkdir(parents=True, exist_ok=True)
     migrate.upgrade()
-    key = remember_key(config)
+    remember_key(config)
     running = Processes(parts(config), environment(config), tell)
     try:
         running.start()
         wait_until_ready(config, running, stop)
-        if key is not None:
-            tell("up", f"API key of the tenant local, shown this once: {key}")
         yield running
     finally:
         running.stop()
@@ -147,9 +174,7 @@ def remember_key(config: Settings) -> str | None:
     with db.session_scope() as session:
         key = keys.ensure_local_tenant(session)
     if key is not None:
-        file = config.data_dir / "key"
-        file.touch(0o600)
-        file.write_text(key)
+        _write_secret(config.data_dir / "key", key)
     return key
 
 
@@ -171,10 +196,8 @@ def _missing(config: Settings) -> str:
         httpx.get(f"http://{config.host}:{config.api_port}/readyz", timeout=2).raise_for_status()
     except httpx.HTTPError:
         return "the API"
-    password = _kept_password(config.data_dir.absolute() / "redis" / "password")
     try:
-        client = redis.Redis(LOOPBACK, config.redis_port, password=password, socket_timeout=2)
-        with client:
+        with redis.Redis.from_url(broker_url(config), socket_timeout=2) as client:
             bound = client.smembers("photogen:_kombu.binding.celery.pidbox")
     except redis.RedisError:
         return "Redis"

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
+from safetensors import safe_open
 
 from gpu_worker.base_models.family import Licence
 
@@ -122,7 +123,7 @@ class StableDiffusion:
 
 
 def load(source: str, *, revision: str | None, device: torch.device | str, dtype: torch.dtype) -> StableDiffusion:
-    """Open the folder or hub repository `source`; every weight from safetensors. Raises OSError."""
+    """Open the folder or hub repository `source`; every weight from safetensors. Raises OSError, ValueError."""
     pipe = StableDiffusionPipeline.from_pretrained(
         source,
         revision=revision,
@@ -131,6 +132,7 @@ def load(source: str, *, revision: str | None, device: torch.device | str, dtype
         requires_safety_checker=False,
         dtype=dtype,
     ).to(device)
+    _check_complete(pipe.text_encoder, Path(source) / "text_encoder" / "model.safetensors")
     return of_pipe(pipe, source)
 
 
@@ -148,6 +150,17 @@ def of_pipe(pipe: Any, source: str) -> StableDiffusion:
         noise_scheduler=DDPMScheduler.from_config(pipe.scheduler.config),
         inference_scheduler=pipe.scheduler,
     )
+
+
+def _check_complete(text_encoder: torch.nn.Module, file: Path) -> None:
+    """transformers fills what a file lacks with random numbers, and only warns."""
+    if not file.is_file():
+        return  # in several files, or a repository of the hub
+    with safe_open(file, framework="pt") as opened:
+        held = {name.removeprefix("text_model.") for name in opened.keys()}  # noqa: SIM118 - it is no mapping
+    wanted = {name.removeprefix("text_model.") for name, _ in text_encoder.named_parameters()}
+    if missing := sorted(wanted - held):
+        raise ValueError(f"{file} lacks {missing[0]} and {len(missing) - 1} more")
 
 
 def _licence(source: str) -> Licence:

@@ -36,6 +36,8 @@ def redis_server(folder: Path) -> Iterator[tuple[dict[str, str], int]]:
         environment = {
             name: value for name, value in local.environment(config).items() if os.environ.get(name) != value
         }
+        # Both sides as the operator: the peer's keys have a prefix that the product's user may not touch.
+        environment["PHOTOGEN_BROKER_URL"] = local.operator_url(config)
         conftest.await_true(lambda: _answers(environment["PHOTOGEN_BROKER_URL"]), "Redis")
         yield environment, process.pid
 

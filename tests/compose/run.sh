@@ -34,7 +34,7 @@ write_env() {
     export API_PORT=18000 S3_PORT=19000 FLOWER_PORT=15555 PROMETHEUS_PORT=19090
     export PUBLIC_URL=http://127.0.0.1:$API_PORT S3_PUBLIC_URL=http://127.0.0.1:$S3_PORT
     local name
-    for name in POSTGRES_PASSWORD REDIS_PASSWORD FLOWER_PASSWORD GRAFANA_PASSWORD S3_SECRET_KEY; do
+    for name in POSTGRES_PASSWORD REDIS_PASSWORD REDIS_ADMIN_PASSWORD FLOWER_PASSWORD GRAFANA_PASSWORD S3_SECRET_KEY; do
         export "$name=$("$PYTHON" -c 'import secrets; print(secrets.token_hex(16))')"
     done
     export S3_ACCESS_KEY=photogen
@@ -130,4 +130,12 @@ check "Flower refuses others" refuses fetch "http://127.0.0.1:$FLOWER_PORT/tasks
 check "the API refuses a wrong key" refuses "$PYTHON" tests/compose/drive.py "$PUBLIC_URL" wrong "$scratch/none"
 check "the API runs as nobody in particular" test "$(compose exec -T api id -u | tr -d '\r')" = 10001
 check "the worker runs as nobody in particular" test "$(compose exec -T worker-train id -u | tr -d '\r')" = 10001
+check "Redis refuses the product's user what is the operator's" refuses compose exec -T redis \
+    sh -c 'redis-cli --user photogen flushall | grep -qx OK'
+check "Redis lets the operator in" compose exec -T redis \
+    sh -c 'REDISCLI_AUTH=$REDIS_ADMIN_PASSWORD redis-cli acl whoami | grep -qx default'
+check "Redis refused the product nothing it needs" refuses compose exec -T redis \
+    sh -c 'REDISCLI_AUTH=$REDIS_ADMIN_PASSWORD redis-cli acl log | grep -A1 -x object | grep -v flushall | grep -q photogen'
+check "no command line holds Redis's password" refuses compose exec -T redis \
+    sh -c 'cat /proc/[0-9]*/cmdline | grep -qF "$REDISCLI_AUTH"'
 check "the light image holds no torch" refuses compose exec -T api python -c 'import torch'

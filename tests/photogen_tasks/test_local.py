@@ -14,8 +14,8 @@ from photogen_tasks.config import Settings, settings
 from photogen_tasks.errors import UsageError
 
 
-def test_the_embedded_redis_wants_a_password_and_keeps_a_file(redis_url: str) -> None:
-    with redis.Redis.from_url(redis_url) as client:
+def test_the_embedded_redis_wants_a_password_and_keeps_a_file(operator_url: str) -> None:
+    with redis.Redis.from_url(operator_url) as client:
         config = client.config_get("appendonly", "maxmemory-policy", "bind")
         port = client.connection_pool.connection_kwargs["port"]
     assert (config["appendonly"], config["maxmemory-policy"], config["bind"]) == ("yes", "noeviction", "127.0.0.1")

@@ -1,0 +1,67 @@
+"""Looks at a base model's folder before any library opens it: sizes of no network, weights in no safetensors.
+
+Nothing is loaded here; a repository of the hub, which has no folder yet, is not looked at.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gpu_worker.errors import BadWeights
+
+MOST_LAYERS = 200
+WIDEST = 65_536  # channels, steps; beyond every family that we open
+MOST_WORDS = 1_000_000
+WORDS = ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id")
+JSON_BYTES = 64 * 1024 * 1024  # a tokenizer's words take a few
+
+
+def check_folder(source: str) -> None:
+    """Raises BadWeights that names the first file which a library would trust too far."""
+    folder = Path(source)
+    if not folder.is_dir():
+        return
+    for file in sorted(folder.rglob("*.json")):
+        if not file.is_file() or file.stat().st_size > JSON_BYTES:
+            raise BadWeights(f"{file} is no file of a base model: not a plain file, or too large")
+        if file.name.endswith(".safetensors.index.json"):
+            _check_shards(file)
+        elif file.name in ("config.json", "scheduler_config.json"):
+            _check_sizes(file)
+
+
+def _check_shards(file: Path) -> None:
+    """A list of parts may name files of other kinds, and libraries open those by their ending."""
+    told = _read(file).get("weight_map")
+    names = set(told.values()) if isinstance(told, dict) else {None}
+    for name in names:
+        if not isinstance(name, str) or not name.endswith(".safetensors") or Path(name).name != name:
+            raise BadWeights(f"{file} names {name!r}, which is no safetensors file beside it")
+
+
+def _check_sizes(file: Path) -> None:
+    """A network is built as large as its config says, before its weights are looked at."""
+    for name, number in _numbers(_read(file), ""):
+        most = MOST_WORDS if name in WORDS else MOST_LAYERS if "layers" in name else WIDEST
+        if not -most <= number <= most:
+            raise BadWeights(f"{file} says {name} {number}; up to {most} is believed")
+
+
+def _numbers(told: Any, name: str) -> list[tuple[str, int]]:
+    if isinstance(told, int):
+        return [(name, int(told))]
+    if isinstance(told, dict):
+        return [found for key, value in told.items() for found in _numbers(value, key)]
+    if isinstance(told, list):
+        return [(f"layers in {name}", len(told)), *(found for value in told for found in _numbers(value, name))]
+    return []
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BadWeights(f"{file} is not JSON: {error}") from error
+    if not isinstance(told, dict):
+        raise BadWeights(f"{file} holds no JSON object")
+    return told
