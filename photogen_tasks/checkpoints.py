@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from photogen_tasks.claims import Claim
 from photogen_tasks.storage import Storage, job_prefix
 
 SUFFIX = ".safetensors"
+LOOKS = 3
 
 
 class Checkpoints:
@@ -26,21 +28,27 @@ class Checkpoints:
         """Bring the newest checkpoint of this stage into the folder, if an earlier attempt kept one."""
         if self._first:
             return
-        keys = sorted(self._keys(), key=_fence_of)
-        if keys:
-            name = keys[-1].rsplit("/", 1)[-1]
-            self._storage.get_file(keys[-1], self._folder / name)
-            self._kept = self._state()
+        for _ in range(LOOKS):
+            keys = sorted(self._keys(), key=_fence_of)
+            if not keys:
+                return
+            with suppress(KeyError):  # who was fenced out replaced it just now: look again
+                self._storage.get_file(keys[-1], self._folder / keys[-1].rsplit("/", 1)[-1])
+                self._kept = self._state()
+                return
 
     def keep(self) -> None:
-        """Upload the folder's checkpoint when it changed since the last look; older ones go."""
+        """Upload the folder's checkpoint when it changed since the last look; older ones go.
+
+        Raises TransientError when storage is away; the next one is tried again, this one is not.
+        """
         state = self._state()
         if state is None or state == self._kept:
             return
+        self._kept = state
         name, _ = state
         key = f"{self._prefix}a{self._fence}/{name}"
         self._storage.put_file(key, self._folder / name, "application/octet-stream")
-        self._kept = state
         for old in list(self._keys()):
             if old != key and _fence_of(old) <= self._fence:
                 self._storage.delete_prefix(old)

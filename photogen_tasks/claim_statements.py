@@ -19,6 +19,7 @@ _mine = _this_stage & (StageRow.fence == bindparam("of_fence")) & (StageRow.stat
 _job_open = exists().where(Job.id == _JOB, Job.cancel_requested.is_(False), Job.status.not_in(TERMINAL))
 
 LOCK = select(Job.id).where(Job.id == _JOB).with_for_update()
+TRY_LOCK = select(Job.id).where(Job.id == _JOB).with_for_update(skip_locked=True)
 
 CLAIM = (
     update(StageRow)

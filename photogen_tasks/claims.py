@@ -17,7 +17,7 @@ from photogen_tasks.held_job import HeldJob
 from photogen_tasks.models import Job, Outbox, StageRow, db_now, new_id
 from photogen_tasks.stages import Stage, Status
 
-LONGEST_DELAY = 300.0  # seconds; what is away for minutes is asked ever more rarely, ten times in half an hour
+LONGEST_DELAY = 300.0  # seconds; what is away for minutes is asked ever more rarely
 
 Ref = dict[str, Any]  # {"job": id, "epoch": n}: all that travels through the broker
 
@@ -153,6 +153,11 @@ def _named(claim: Claim) -> dict[str, Any]:
     return {"job": claim.job_id, "of_stage": claim.stage, "of_fence": claim.fence}
 
 
+def try_lock(session: Session, job_id: str) -> bool:
+    """lock() for who has other work: False when somebody else holds the job just now."""
+    return session.connection().scalar(statements.TRY_LOCK, {"job": job_id}) is not None
+
+
 def holds(session: Session, claim: Claim) -> bool:
     """Is the stage still mine? After lock(), until the transaction ends."""
     return session.scalar(select(StageRow.job_id).where(_mine(claim))) is not None
@@ -165,7 +170,10 @@ def is_committed(session: Session, claim: Claim) -> bool:
 
 
 def release(claim: Claim, outcome: str, error: PhotogenError | None = None, delay: float = 0.0) -> None:
-    """Give the stage back: `failed` counts as ours, `lost` as the machine's, `draining` as nobody's."""
+    """Give the stage back: `failed` counts as ours, `lost` as the machine's, `away` and `draining` as nobody's.
+
+    What is away (storage, database) is asked ever more rarely, until the job's deadline.
+    """
     with session_scope() as session:
         lock(session, claim.job_id)
         counts = {
@@ -188,7 +196,7 @@ def give_back(
         _give_up(session, row, error)
         return
     row.status, row.lease_until, row.claim_id = Status.PENDING, None, None
-    delay = min(delay * 2 ** max(0, row.losses - 1), LONGEST_DELAY)
+    delay = min(delay * 2 ** min(max(0, row.attempt - row.failures - 1), 10), LONGEST_DELAY)
     session.flush()
     session.execute(
         update(StageRow)

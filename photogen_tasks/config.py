@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PHOTOGEN_", extra="ignore")
 
     data_dir: Path = Field(Path("photogen-data"), description="Embedded mode keeps everything here.")
-    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    database_url: str = Field("", repr=False, description="SQLAlchemy URL; empty: SQLite in data_dir.")
     broker_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey.")
     storage_url: str = Field("", description="file:///folder or s3://bucket/prefix; empty: data_dir/objects.")
     s3_endpoint_url: str | None = Field(None, description="For anything that speaks S3; empty: AWS.")
@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     max_failures: int = Field(3, ge=1, description="Attempts of a stage that may fail by our own doing.")
     max_losses: int = Field(10, ge=1, description="Attempts that may be lost with their worker.")
     max_upload_bytes: int = Field(25 * 1024 * 1024, description="Per photo.")
-    presign_seconds: int = Field(900, ge=30, description="How long a link to a file lives.")
+    presign_seconds: int = Field(600, ge=30, description="How long a link to a file lives.")
     drain_seconds: float = Field(75.0, ge=0, description="What a worker gets to give its stage back on SIGTERM.")
     tied: bool = Field(False, description="End when the process that started this one ends; set by `photogen up`.")
     failpoint: str = Field("", description="For tests: STAGE:POINT:ACTION:NTH, see photogen_tasks/failpoints.py.")

@@ -19,6 +19,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from photogen_tasks.config import settings
 
 BUSY_SECONDS = 30  # SQLite: how long a writer waits for the other writer
+# Of the connection, for PostgreSQL: a peer that is gone is noticed within half a minute, not after hours.
+ALIVE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+WAITS = {"lock_timeout": 10, "statement_timeout": 30, "idle_in_transaction_session_timeout": 20}  # seconds
 PING_AFTER_SECONDS = 2.0  # a connection that lay in the pool for so long is tried before it is used
 USED_AT = "photogen_used_at"
 READ_ONLY = "photogen_read_only"
@@ -37,10 +46,18 @@ def make_engine(url: str) -> Engine:
         return _sqlite(url, parsed.database)
     if parsed.drivername == "postgresql":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    made = create_engine(parsed, connect_args={"connect_timeout": 5})
+    made = create_engine(parsed, connect_args=ALIVE)
+    event.listen(made, "connect", _limit_waits)
     event.listen(made, "checkin", _note_use)
     event.listen(made, "checkout", _ping_when_idle)
     return made
+
+
+def _limit_waits(connection: Any, _: Any) -> None:
+    """A client that is frozen within a transaction must not hold its locks, nor one that waits for them, for ever."""
+    for name, seconds in WAITS.items():
+        connection.execute(f"SET {name} = '{seconds}s'")
+    connection.commit()
 
 
 def _note_use(_: Any, record: ConnectionPoolEntry) -> None:

@@ -23,13 +23,20 @@ class UsageError(PhotogenError):
 class TransientError(PhotogenError):
     """We retry: storage away, out of memory. The stage goes back to pending after `retry_after` seconds or more.
 
-    `ours`: the stage itself did it, and may not do it often; else what it needs was away.
+    `ours`: the stage itself did it, and may not do it often; else what it needs was away or broken.
     """
+
+    AWAY = ("storage_unavailable", "database_unavailable")
 
     def __init__(self, code: str, sentence: str, retry_after: float = 10.0, *, ours: bool = False) -> None:
         super().__init__(code, sentence)
         self.retry_after = retry_after
         self.ours = ours
+
+    @property
+    def outcome(self) -> str:
+        """How a stage run ended by it: `failed` is capped, `lost` too, `away` waits until the job's deadline."""
+        return "failed" if self.ours else "away" if self.code in self.AWAY else "lost"
 
 
 class FatalError(PhotogenError):

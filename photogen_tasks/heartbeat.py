@@ -18,6 +18,7 @@ from photogen_tasks import claims
 from photogen_tasks.config import settings
 
 log = structlog.get_logger()
+LEAVE_SECONDS = 5.0  # that a stage run waits for its heartbeat's last word
 LOST, CANCELLED, DRAINING = "lost", "cancelled", "draining"
 
 
@@ -43,6 +44,7 @@ class Heartbeat:
         self._line = ""
         self._reports = 0
         self._why: str | None = None
+        self._renewed_at = time.monotonic()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"heartbeat-{claim.stage}", daemon=True)
 
@@ -54,7 +56,7 @@ class Heartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
-        self._thread.join()
+        self._thread.join(LEAVE_SECONDS)  # it may hang in a dead connection; what it writes then counts no more
 
     def report(self, progress: float, line: str) -> None:
         """Progress in 0..1 and one line for people. Raises Stopped when the work must end."""
@@ -63,28 +65,31 @@ class Heartbeat:
         self.check()
 
     def check(self) -> None:
-        """Raises Stopped when the work must end."""
+        """Raises Stopped when the work must end: told so, or the lease was not renewed in time."""
+        # The thread may hang in a dead connection: whether the lease still holds is told by the clock alone.
+        if self._why is None and time.monotonic() - self._renewed_at > settings().lease_seconds:
+            self._why = LOST
         if self._why is not None:
             raise Stopped(self._why)
 
     def _beat(self) -> None:
-        seen, told, stop_since = time.monotonic(), 0, 0.0
+        told, stop_since = 0, 0.0
         while not self._done.wait(settings().heartbeat_seconds):
             if self._why in (LOST, CANCELLED):
                 stop_since = stop_since or time.monotonic()
                 if time.monotonic() - stop_since > settings().stubborn_seconds:
                     self._end_process()
                 continue
-            reports = self._reports
+            reports, asked_at = self._reports, time.monotonic()
             try:
                 beat = claims.renew(self._claim, self._progress, self._line, moved=reports != told)
             except SQLAlchemyError as error:
                 log.warning("heartbeat not written; the lease runs on", error=str(error))
                 # Another worker may hold the stage by now: computing on would be waste, committing would fail.
-                if time.monotonic() - seen > settings().lease_seconds:
+                if time.monotonic() - self._renewed_at > settings().lease_seconds:
                     self._why = LOST
                 continue
-            seen, told = time.monotonic(), reports
+            self._renewed_at, told = asked_at, reports
             if beat.cancelled:
                 self._why = CANCELLED
             elif beat.lost:

@@ -22,6 +22,7 @@ from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 
 log = structlog.get_logger()
+FORCE_SECONDS = 15.0
 LOOKS = 6  # in the time after which an idle worker leaves
 
 
@@ -46,6 +47,13 @@ class IdleWatch:
         self._leave()
 
 
+def leave() -> None:
+    """As if told to; and by force when that did not help."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(settings().drain_seconds + FORCE_SECONDS)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def waiting(queues: list[str]) -> int:
     """Messages in these queues; 0 when the broker cannot be asked, for then nobody can consume."""
     try:
@@ -58,5 +66,5 @@ def waiting(queues: list[str]) -> int:
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _watch(sender: Any, **_: Any) -> None:
     queues = list(sender.app.amqp.queues.consume_from)
-    watch = IdleWatch(queues, leave=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    watch = IdleWatch(queues, leave)
     threading.Thread(target=watch.run, name="idle-watch", daemon=True).start()

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 from sqlalchemy import select, update
 
-from photogen_tasks import photos
+from photogen_tasks import broker, photos
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
@@ -26,7 +24,6 @@ from photogen_tasks.storage import storage
 log = structlog.get_logger()
 WAIT_SECONDS = 5.0  # a verdict takes less than one; longer, and the caller comes back
 LOOK_SECONDS = 0.05
-SEND_SECONDS = 2.0
 MOST_WAITING = 16  # calls of one process; others are told to come back, for each one holds a thread of the API's
 AGAIN_SECONDS = 15.0  # whoever asks again sooner waits for the first message
 
@@ -138,9 +135,7 @@ def _mark_unsent(photo_id: str) -> None:
 
 def _send(photo_id: str) -> None:
     try:
-        with app.connection_for_write(connect_timeout=SEND_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, timeout=SEND_SECONDS, interval_start=0)
-            app.send_task(INSPECT, args=(photo_id,), connection=connection, retry=False)
-    except (OperationalError, RedisError, OSError) as error:
+        broker.ask(lambda link: app.send_task(INSPECT, args=(photo_id,), connection=link, retry=False))
+    except broker.BrokerAway as away:
         _mark_unsent(photo_id)
-        raise TransientError("broker_unavailable", "Photos cannot be judged just now.") from error
+        raise TransientError("broker_unavailable", "Photos cannot be judged just now.") from away

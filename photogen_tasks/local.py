@@ -25,6 +25,7 @@ from photogen_tasks.stages import Role
 READY_SECONDS = 180.0  # cold imports on a slow disk, with other work on the cores
 DRAIN_SECONDS = 8.0  # on one machine the next start goes on from the checkpoint; nobody waits a minute
 
+FLOWER_USER = "ops"
 LOOPBACK = "127.0.0.1"  # the embedded Redis serves this machine alone
 
 Tell = Callable[[str, str], None]
@@ -52,7 +53,7 @@ def redis_command(config: Settings) -> list[str]:
     options = {
         "port": config.redis_port,
         "bind": LOOPBACK,
-        "dir": folder,
+        "dir": f'"{folder}"',
         "appendonly": "yes",
         "appendfsync": "everysec",
         "maxmemory-policy": "noeviction",
@@ -101,7 +102,7 @@ def operator_url(config: Settings) -> str:
 
 
 def _kept_password(file: Path) -> str:
-    if not file.exists():
+    if not file.exists() or not file.read_text():
         file.parent.mkdir(parents=True, exist_ok=True)
         _write_secret(file, secrets.token_hex(24))
     return file.read_text()
@@ -109,9 +110,11 @@ def _kept_password(file: Path) -> str:
 
 def _write_secret(file: Path, text: str) -> None:
     """Readable to us alone from its first byte on, also where an older one was not."""
-    file.touch(0o600)
-    file.chmod(0o600)
-    file.write_text(text)
+    fresh = file.with_name(f".{file.name}.new")
+    fresh.touch(0o600)
+    fresh.chmod(0o600)
+    fresh.write_text(text)
+    fresh.replace(file)  # whoever is killed here leaves the old one or the new one, never half
 
 
 def environment(config: Settings) -> dict[str, str]:
@@ -126,10 +129,21 @@ def environment(config: Settings) -> dict[str, str]:
         "HOST": config.host,
         "API_PORT": str(config.api_port),
         "FLOWER_PORT": str(config.flower_port),
+        "FLOWER_BASIC_AUTH": _flower_auth(config),
         "METRICS_PORT": str(config.metrics_port),
         "REDIS_PORT": str(config.redis_port),
     }
     return child_environment(PYTHONUNBUFFERED="1", **{f"PHOTOGEN_{name}": value for name, value in changes.items()})
+
+
+def _flower_auth(config: Settings) -> str:
+    """As configured; else a password of its own, for other users of this machine reach loopback too."""
+    configured = config.flower_basic_auth.get_secret_value()
+    return configured or f"{FLOWER_USER}:{_kept_password(_flower_password(config))}"
+
+
+def _flower_password(config: Settings) -> Path:
+    return config.data_dir.absolute() / "flower-password"
 
 
 def _public_url(config: Settings) -> str:
@@ -231,7 +245,7 @@ def _banner(config: Settings) -> None:
     host = config.host
     rows = {
         "API": f"http://{host}:{config.api_port}/docs",
-        "Flower": f"http://{host}:{config.flower_port}",
+        "Flower": f"http://{host}:{config.flower_port} (user {FLOWER_USER}, password in {_flower_password(config)})",
         "metrics": f"http://{host}:{config.metrics_port}/metrics",
         "data": str(config.data_dir.absolute()),
         "API key": f"in {config.data_dir / 'key'}",

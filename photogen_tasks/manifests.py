@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 import mimetypes
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -39,11 +41,25 @@ class Manifest(BaseModel):
     files: list[File]
 
 
-def keep(storage: Storage, prefix: str, folder: Path) -> tuple[str, str]:
-    """Upload a folder under a prefix, the manifest last. Returns the manifest's key and SHA-256.
+@dataclass(frozen=True)
+class Kept:
+    """An output that lies in storage: its manifest's key and SHA-256, and its files by name."""
+
+    key: str
+    sha256: str
+    files: dict[str, File]
+
+    def key_of(self, name: str) -> str | None:
+        """Where a file lies; None when the output has none of this name."""
+        file = self.files.get(name)
+        return file.key(self.key.removesuffix(NAME)) if file else None
+
+
+def keep(storage: Storage, prefix: str, folder: Path) -> Kept:
+    """Upload a folder under a prefix, the manifest last.
 
     Raises:
-        TransientError: storage is away, or another run wrote this prefix.
+        TransientError: storage is away, or another run wrote this prefix or erased it.
     """
     files = []
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
@@ -52,9 +68,16 @@ def keep(storage: Storage, prefix: str, folder: Path) -> tuple[str, str]:
         files.append(file)
     failpoints.reach("after_data_put")
     data = Manifest(files=files).model_dump_json().encode()
-    if not storage.put_if_absent(prefix + NAME, data) and storage.get_bytes(prefix + NAME) != data:
-        raise TransientError("prefix_taken", f"Another run wrote {prefix}.")
-    return prefix + NAME, hashlib.sha256(data).hexdigest()
+    if not storage.put_if_absent(prefix + NAME, data) and _found(storage, prefix + NAME) != data:
+        raise TransientError("prefix_taken", f"Another run wrote {prefix} or erased it.")
+    return Kept(prefix + NAME, hashlib.sha256(data).hexdigest(), {file.name: file for file in files})
+
+
+def _found(storage: Storage, key: str) -> bytes | None:
+    """None when it was erased meanwhile."""
+    with suppress(KeyError):
+        return storage.get_bytes(key)
+    return None
 
 
 def read(storage: Storage, key: str) -> Manifest:

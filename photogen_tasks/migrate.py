@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from photogen_tasks.db import engine
+from photogen_tasks.db import WAITS, engine
 
 LOCK = 7_046_829_112  # any number that no other program on this PostgreSQL uses
 
@@ -18,6 +18,8 @@ def upgrade() -> None:
     with engine().begin() as connection:
         # On SQLite the transaction itself is the lock: it begins as a writer.
         if connection.dialect.name == "postgresql":
+            for name in WAITS:  # a migration of a large table takes what it takes
+                connection.execute(text(f"SET LOCAL {name} = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         command.upgrade(config(connection), "head")
 

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from photogen_tasks.held_job import HeldJob
-from photogen_tasks.manifests import NAME, File
+from photogen_tasks.manifests import Kept
 from photogen_tasks.models import Image, Job, Photo, StageRun, Subject
 from photogen_tasks.stages import Stage
 
@@ -29,17 +29,17 @@ NAME_BASE_MODEL = NAME_BASE_MODEL.where(StageRun.fence == bindparam("of_fence"))
 NAME_BASE_MODEL = NAME_BASE_MODEL.values(base_model_sha256=bindparam("sha256"))
 
 
-def record(session: Session, job: HeldJob, stage: Stage, fence: int, outputs: Path, manifest_key: str) -> None:
+def record(session: Session, job: HeldJob, stage: Stage, fence: int, outputs: Path, kept: Kept) -> None:
     """Write a committed stage's results into rows, in the transaction of its commit."""
     if stage is Stage.PREPROCESS:
         record_verdicts(session, job.id, outputs)
     elif stage is Stage.MATTE:
-        if (outputs / SHEET).is_file():
-            record_sheet(session, job.id, File.of(outputs / SHEET, SHEET).key(manifest_key.removesuffix(NAME)))
+        if sheet := kept.key_of(SHEET):
+            record_sheet(session, job.id, sheet)
     elif stage is Stage.TRAIN:
-        _weights(session, job, fence, outputs / "training.json", manifest_key)
+        _weights(session, job, fence, outputs / "training.json", kept.key)
     elif stage is Stage.UPSCALE:
-        _images(session, job, outputs, manifest_key)
+        _images(session, job, outputs, kept)
 
 
 def record_verdicts(session: Session, job_id: str, outputs: Path) -> None:
@@ -70,19 +70,19 @@ def _weights(session: Session, job: HeldJob, fence: int, training: Path, manifes
     connection.execute(NAME_BASE_MODEL, {"job": job.id, "of_fence": fence, "sha256": sha256_now})
 
 
-def _images(session: Session, job: HeldJob, outputs: Path, manifest_key: str) -> None:
+def _images(session: Session, job: HeldJob, outputs: Path, kept: Kept) -> None:
     connection = session.connection()
     connection.execute(DROP_IMAGES, {"job": job.id})
     of_job = {"tenant_id": job.tenant_id, "job_id": job.id}
     told = _read(outputs / "images.json")["images"]
-    rows = [of_job | {"position": number} | _image(image, outputs, manifest_key) for number, image in enumerate(told)]
+    rows = [of_job | {"position": number} | _image(image, kept) for number, image in enumerate(told)]
     connection.execute(insert(Image), rows)
 
 
-def _image(image: dict[str, Any], outputs: Path, manifest_key: str) -> dict[str, Any]:
-    file = File.of(outputs / image["file"], image["file"])
+def _image(image: dict[str, Any], kept: Kept) -> dict[str, Any]:
+    file = kept.files[image["file"]]
     told = {name: image[name] for name in ("width", "height", "prompt", "seed")}
-    return told | {"key": file.key(manifest_key.removesuffix(NAME)), "sha256": file.sha256, "bytes": file.bytes}
+    return told | {"key": kept.key_of(file.name), "sha256": file.sha256, "bytes": file.bytes}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
-from celery import Signature, chain
-from kombu.connection import Connection
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+from celery import chain
 from sqlalchemy import bindparam, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
-from photogen_tasks import jobs
+from photogen_tasks import broker, jobs
 from photogen_tasks.celery import app
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.models import Job, Outbox, StageRow, db_now
@@ -23,7 +22,6 @@ log = structlog.get_logger()
 FIRST, USUAL = 0, 3
 _tried = update(Outbox).where(Outbox.id == bindparam("row")).values(tries=Outbox.tries + 1)
 TRIED, SENT = _tried, _tried.values(sent_at=db_now())
-SEND_SECONDS = 2.0  # the API answers without Redis; the outbox keeps what could not be sent
 
 
 def submit(
@@ -80,15 +78,19 @@ def send_row(outbox_id: str, job_id: str, epoch: int) -> bool:
 
 
 def _send_rest(outbox_id: str, job_id: str, epoch: int, tail: list[Stage]) -> bool:
+    """The job is accepted already: nothing here may fail its submission."""
     try:
         if tail:
             _send_chain(job_id, epoch, tail)
-    except (OperationalError, RedisError, OSError) as error:
-        log.warning("chain not sent; the sweeper will try again", job=job_id, error=str(error))
-        _mark(outbox_id, sent=False)
-        return False
-    _mark(outbox_id, sent=True)
-    return True
+        _mark(outbox_id, sent=True)
+        return True
+    except broker.BrokerAway as away:
+        log.warning("chain not sent; the sweeper will try again", job=job_id, error=str(away))
+        with suppress(SQLAlchemyError):
+            _mark(outbox_id, sent=False)
+    except SQLAlchemyError as error:
+        log.warning("sent or not, the outbox could not be told; the sweeper sends again", job=job_id, error=str(error))
+    return False
 
 
 def unfinished(job_id: str, epoch: int) -> list[Stage]:
@@ -105,6 +107,11 @@ def unfinished(job_id: str, epoch: int) -> list[Stage]:
         return [Stage(name) for name in names]
 
 
+def task_id(job_id: str, stage: Stage, epoch: int) -> str:
+    """So that who looks for a job's id in Flower finds all its tasks."""
+    return f"{job_id}.{stage}.{epoch}"
+
+
 def goes_first(epoch: int) -> bool:
     """Was the chain of this epoch sent again? Its messages go before those of chains that never ran."""
     return epoch > 1
@@ -117,22 +124,12 @@ def _send_chain(job_id: str, epoch: int, tail: list[Stage]) -> None:
         app.signature(
             stage.task,
             args=(ref,) if stage is tail[0] else (),
-            task_id=f"{job_id}.{stage}.{epoch}",
+            task_id=task_id(job_id, stage, epoch),
             priority=priority,
         )
         for stage in tail
     ]
-    with app.pool.acquire(block=True) as connection:
-        try:
-            _publish(connection, signatures)
-        except (OperationalError, RedisError, OSError):
-            connection.collect()  # it lay in the pool while the broker restarted; to send twice is harmless
-            _publish(connection, signatures)
-
-
-def _publish(connection: Connection, signatures: list[Signature]) -> None:
-    connection.ensure_connection(max_retries=1, timeout=SEND_SECONDS, interval_start=0)
-    chain(*signatures).apply_async(connection=connection, retry=False)
+    broker.ask(lambda connection: chain(*signatures).apply_async(connection=connection, retry=False))
 
 
 def _mark(outbox_id: str, *, sent: bool) -> None:

@@ -158,14 +158,19 @@ def _keep_verdicts(claim: Claim, job: HeldJob, outputs: Path) -> None:
         has_sheet = (outputs / outcomes.SHEET).is_file()
         if has_sheet:
             storage().put_file(key, outputs / outcomes.SHEET, "image/jpeg")
-        with session_scope() as session:
-            claims.lock(session, job.id)
-            if not claims.holds(session, claim):
-                storage().delete_prefix(key)
-                return
-            outcomes.record_verdicts(session, job.id, outputs)
-            if has_sheet:
-                outcomes.record_sheet(session, job.id, key)
+        if not _write_verdicts(claim, job, outputs, key if has_sheet else None):
+            storage().delete_prefix(key)
+
+
+def _write_verdicts(claim: Claim, job: HeldJob, outputs: Path, sheet: str | None) -> bool:
+    with session_scope() as session:
+        claims.lock(session, job.id)
+        if not claims.holds(session, claim):
+            return False
+        outcomes.record_verdicts(session, job.id, outputs)
+        if sheet:
+            outcomes.record_sheet(session, job.id, sheet)
+        return True
 
 
 def _erase_originals(job_id: str) -> None:
@@ -189,7 +194,10 @@ def _reporting(heartbeat: Heartbeat, checkpoints: Checkpoints) -> Report:
     def report(progress: float, line: str) -> None:
         if progress >= 0.5:
             failpoints.reach("mid_work")
-        checkpoints.keep()
+        try:
+            checkpoints.keep()
+        except TransientError as error:  # the work itself is well: a later checkpoint will do
+            log.warning("checkpoint not kept; the stage goes on", error=error.sentence)
         heartbeat.report(progress, line)
 
     return report
@@ -254,9 +262,9 @@ def _keep(job: HeldJob, claim: Claim, outputs: Path) -> bool:
     prefix = stage_prefix(job.tenant_id, job.id, claim.stage, claim.fence)
     if claim.stage is Stage.TRAIN:  # weights outlive the job
         prefix = f"{subject_prefix(job.tenant_id, job.subject_id)}{job.id}/a{claim.fence}/"
-    key, sha256 = manifests.keep(storage(), prefix, outputs)
+    kept = manifests.keep(storage(), prefix, outputs)
     failpoints.reach("after_manifest_put")
-    if _commit(job, claim, outputs, key, sha256):
+    if _commit(job, claim, outputs, kept):
         failpoints.reach("after_commit")
         return True
     if claims.cancelled(claim):
@@ -267,14 +275,14 @@ def _keep(job: HeldJob, claim: Claim, outputs: Path) -> bool:
     return False
 
 
-def _commit(job: HeldJob, claim: Claim, outputs: Path, key: str, sha256: str) -> bool:
+def _commit(job: HeldJob, claim: Claim, outputs: Path, kept: manifests.Kept) -> bool:
     for tries in range(COMMIT_TRIES):
         try:
             with session_scope() as session:
-                if not claims.commit(session, claim, key, sha256):
+                if not claims.commit(session, claim, kept.key, kept.sha256):
                     # The answer to an earlier try may have been lost on its way.
                     return tries > 0 and claims.is_committed(session, claim)
-                outcomes.record(session, job, claim.stage, claim.fence, outputs, key)
+                outcomes.record(session, job, claim.stage, claim.fence, outputs, kept)
                 failpoints.reach("before_commit")
             return True
         except SQLAlchemyError as error:
@@ -318,7 +326,7 @@ def _write_down(claim: Claim, error: PhotogenError) -> None:
     with suppress(SQLAlchemyError):  # without a database the lease runs out and the sweeper takes over
         if isinstance(error, TransientError):
             log.warning("stage failed for now; the sweeper sends it again", code=error.code, error=error.sentence)
-            claims.release(claim, "failed" if error.ours else "lost", error, error.retry_after)
+            claims.release(claim, error.outcome, error, error.retry_after)
             return
         trace = "".join(traceback.format_exception(error)) if kind == "FatalError" else ""
         log.error("stage failed; the job ends", code=error.code, error=error.sentence, trace=trace)

@@ -5,29 +5,25 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import structlog
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
-from sqlalchemy import exists, select, text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from photogen_tasks import claims, erase, jobs, orphans, pipeline
-from photogen_tasks.celery import app
+from photogen_tasks import claims, erase, forgotten, jobs, orphans, pipeline
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import TransientError
 from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow, db_now
-from photogen_tasks.stages import TERMINAL, Role, Stage, Status
+from photogen_tasks.stages import TERMINAL, Stage, Status
 
 log = structlog.get_logger()
 BATCH = 100  # rows looked at per action and tick; the rest waits for the next tick
 LOCK = 7_406_839  # one sweeper at a time sweeps; the others wait as spares
 SUBMIT_SECONDS = 5.0  # who submits a job sends its chain; what lies here longer was not sent
-OVERTAKEN_SECONDS = 60  # later arrivals were claimed: this message is gone
 
 
 def run(stop: threading.Event | None = None) -> None:
@@ -56,8 +52,8 @@ def sweep() -> dict[str, int]:
         "stalled": _each(_stalled(), _take_back_stalled),
         "cancelled": _each(_cancelled(), _end_cancelled),
         "deadline_passed": _each(_overdue(), _end_overdue),
-        "message_forgotten": _each(_forgotten(), _send_again),
-        "outbox_sent": sum(pipeline.send_row(*row) for row in _unsent()),
+        "message_forgotten": _each(forgotten.stages(), _send_again),
+        "outbox_sent": _send_unsent(),
         "orphans_erased": orphans.erase_all(),
     }
     _count({action: count for action, count in done.items() if count})
@@ -71,7 +67,8 @@ def _each(names: Iterable[tuple[str, Stage | None]], mend: Callable[[Session, st
     for job_id, stage in names:
         try:
             with session_scope() as session:
-                if _locked(session):
+                # Who is locked is being worked at, or its holder is frozen: the others need not wait for that.
+                if _locked(session) and claims.try_lock(session, job_id):
                     count += mend(session, job_id, stage)
         except SQLAlchemyError as error:
             log.warning("row not mended; trying again", job=job_id, error=str(error))
@@ -94,7 +91,6 @@ def _expired() -> list[tuple[str, Stage | None]]:
 
 
 def _take_back(session: Session, job_id: str, stage: Stage | None) -> bool:
-    claims.lock(session, job_id)
     row = session.scalar(
         select(StageRow)
         .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.RUNNING)
@@ -124,7 +120,6 @@ def _stuck() -> Any:
 
 
 def _take_back_stalled(session: Session, job_id: str, stage: Stage | None) -> bool:
-    claims.lock(session, job_id)
     named = (StageRow.job_id == job_id) & (StageRow.name == stage)
     row = session.scalar(select(StageRow).where(named, _stuck()).with_for_update())
     if row is None or stage is None:
@@ -165,77 +160,7 @@ def _end_overdue(session: Session, job_id: str, _: Stage | None) -> bool:
     )
 
 
-def _forgotten() -> list[tuple[str, Stage | None]]:
-    """Pending stages whose turn it is and whose message is gone: queue empty, or overtaken by later ones."""
-    with read_scope() as session:
-        due = _due(session)
-        if not due:
-            return []
-        claimed = _latest_claimed(session)
-    empty = _empty_queues()
-    return [(w.job_id, w.stage) for w in due if w.stage.spec.role in empty or _overtaken(w, claimed)]
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    """A pending stage whose turn it is; `first`: its message goes before the usual ones."""
-
-    job_id: str
-    stage: Stage
-    since: float
-    first: bool
-
-
-Claimed = dict[tuple[Role, bool], float]  # by role and `first`: the latest arrival that a worker holds
-
-
-def _overtaken(waiting: _Waiting, claimed: Claimed) -> bool:
-    """Was a later arrival claimed that should have come after? Who goes first may pass the others."""
-    rivals = (True, False) if waiting.first else (False,)
-    latest = max(claimed.get((waiting.stage.spec.role, first), 0.0) for first in rivals)
-    return latest > waiting.since + OVERTAKEN_SECONDS
-
-
-def _due(session: Session) -> list[_Waiting]:
-    """Stages whose turn it is, of open jobs with nothing unsent, that have been pending for a while."""
-    earlier = aliased(StageRow)
-    blocked = exists().where(
-        earlier.job_id == StageRow.job_id, earlier.seq < StageRow.seq, earlier.status != Status.SUCCEEDED
-    )
-    unsent = exists().where(Outbox.job_id == Job.id, Outbox.kind == "chain", Outbox.sent_at.is_(None))
-    query = (
-        select(StageRow.job_id, StageRow.name, StageRow.pending_since, Job.epoch)
-        .join(Job, Job.id == StageRow.job_id)
-        .where(StageRow.status == Status.PENDING, Job.status.not_in(TERMINAL), Job.cancel_requested.is_(False))
-        .where(StageRow.pending_since < db_now() - settings().pending_seconds, ~blocked, ~unsent)
-    )
-    rows = session.execute(query.order_by(StageRow.pending_since).limit(BATCH))
-    return [_Waiting(row.job_id, Stage(row.name), row.pending_since, pipeline.goes_first(row.epoch)) for row in rows]
-
-
-def _latest_claimed(session: Session) -> Claimed:
-    query = select(StageRow.name, StageRow.pending_since, Job.epoch).join(Job, Job.id == StageRow.job_id)
-    latest: Claimed = {}
-    for row in session.execute(query.where(StageRow.status == Status.RUNNING)):
-        kind = Stage(row.name).spec.role, pipeline.goes_first(row.epoch)
-        latest[kind] = max(latest.get(kind, 0.0), row.pending_since)
-    return latest
-
-
-def _empty_queues() -> set[Role]:
-    """Roles with nothing waiting in the broker; none when the broker cannot be asked."""
-    try:
-        with app.connection_for_read(connect_timeout=pipeline.SEND_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, timeout=pipeline.SEND_SECONDS)
-            channel = connection.default_channel
-            return {role for role in Role if not channel._size(role.value)}
-    except (OSError, RedisError, OperationalError) as error:
-        log.warning("broker cannot be asked; nothing is sent again now", error=str(error))
-        return set()
-
-
 def _send_again(session: Session, job_id: str, stage: Stage | None) -> bool:
-    claims.lock(session, job_id)
     row = session.scalar(
         select(StageRow)
         .where(StageRow.job_id == job_id, StageRow.name == stage, StageRow.status == Status.PENDING)
@@ -259,6 +184,11 @@ def _unsent() -> list[tuple[str, str, int]]:
             .limit(BATCH)
         )
         return [(row.id, row.job_id, row.epoch) for row in session.execute(query)]
+
+
+def _send_unsent() -> int:
+    """Until the broker fails to answer: then all else would wait behind it."""
+    return sum(1 for _ in takewhile(bool, (pipeline.send_row(*row) for row in _unsent())))
 
 
 def _count(done: dict[str, int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from photogen_tasks import claims, log
 from photogen_tasks.config import child_environment, settings
+from photogen_tasks.errors import UsageError
 from photogen_tasks.heartbeat import drain_flag
 from photogen_tasks.processes import die_with_parent
 from photogen_tasks.stages import Role
@@ -31,10 +33,14 @@ TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 50, Role.INSPECT: 2
 
 
 def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:
-    """Replace this process by a Celery worker of one role; see settings for the rest."""
+    """Replace this process by a Celery worker of one role; see settings for the rest.
+
+    Raises UsageError when a worker of this name runs here already.
+    """
     name = name or (f"{role}-gpu{gpu}" if gpu else role.value)
     node = f"{name}@{socket.gethostname()}"
     scratch = settings().work_dir or Path(tempfile.gettempdir()) / "photogen-work"
+    _take_name(scratch, name)
     shutil.rmtree(scratch / name, ignore_errors=True)  # what a killed predecessor left behind
     environment = child_environment(
         PHOTOGEN_WORKER_NAME=node,
@@ -59,6 +65,18 @@ def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:
     ]
     command += ["--max-tasks-per-child", str(TASKS_PER_CHILD[role])]
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell, our own command
+
+
+def _take_name(scratch: Path, name: str) -> None:
+    """Lock the name for as long as this process lives, through exec: its scratch folder is about to be emptied."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    lock = os.open(scratch / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        sentence = f"A worker {name} runs here already; give this one another --name."
+        raise UsageError("name_taken", sentence) from error
+    os.set_inheritable(lock, True)
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]  # Celery ships no types
@@ -100,13 +118,21 @@ class _Drain:
         if self._draining:
             return
         self._draining = True
-        if state.active_requests:
-            flag = drain_flag(os.getpid())
-            flag.parent.mkdir(parents=True, exist_ok=True)
-            flag.touch()
-            logger.info("told to leave; the stage goes back", seconds=settings().drain_seconds)
-            await_given_back()
-        self._leave(*given)
+        try:
+            if state.active_requests:
+                _raise_flag()
+                await_given_back()
+        except OSError as error:  # a full disk: the lease will run out
+            logger.error("the stage cannot be told to go back", error=str(error))
+        finally:
+            self._leave(*given)
+
+
+def _raise_flag() -> None:
+    flag = drain_flag(os.getpid())
+    flag.parent.mkdir(parents=True, exist_ok=True)
+    flag.touch()
+    logger.info("told to leave; the stage goes back", seconds=settings().drain_seconds)
 
 
 def await_given_back() -> bool:

@@ -19,8 +19,8 @@ import psycopg
 import pytest
 import redis
 from botocore.exceptions import BotoCoreError, ClientError
-from kombu import pools
 
+from photogen_tasks import broker as broker_connections
 from photogen_tasks import db, local, migrate, storage, storage_local
 from photogen_tasks.celery import app
 from photogen_tasks.config import Settings, settings
@@ -184,7 +184,7 @@ def s3_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def forget_broker() -> None:
     """Close this process's connections to its broker; the next ones ask the settings anew."""
-    pools.reset()
+    broker_connections.forget()
     app._after_fork()
 
 

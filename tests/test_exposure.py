@@ -23,9 +23,7 @@ from photogen_tasks.demo import CUSTOMER, free_ports, sample_customers
 from tests.stack import Stack, running_stack
 
 pytestmark = pytest.mark.slow
-PASSWORD = "a-password-of-flower"
-CREDENTIALS = ("ops", PASSWORD)
-SECRET_FILES = ("key", "secret", "redis/password", "redis/photogen-password", "redis/redis.conf")
+SECRET_FILES = ("key", "secret", "flower-password", "redis/password", "redis/photogen-password", "redis/redis.conf")
 # Answered without a key: whether it lives, what it is, and links that carry their own signature.
 PUBLIC = {"/healthz", "/readyz"}
 SIGNED = {"/v1/files/{key}", "/v1/files"}
@@ -40,7 +38,7 @@ def ports() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, ports: dict[str, str]) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("exposure") / "data"
-    with running_stack(folder, ports, PHOTOGEN_FLOWER_BASIC_AUTH=":".join(CREDENTIALS)) as stack:
+    with running_stack(folder, ports) as stack:
         with stack.client() as client:  # a photo's link is signed: the secret is made, and lines are printed
             client.upload(sorted((sample_customers() / CUSTOMER).glob("*.jpg"))[:1])
         yield stack
@@ -82,7 +80,7 @@ def test_flower_answers_nobody_without_its_password(stack: Stack, ports: dict[st
         assert httpx.get(url + page).status_code == 401, page
         assert httpx.get(url + page, auth=("ops", "wrong")).status_code == 401, page
     assert httpx.post(f"{url}/api/worker/shutdown/cpu@host").status_code in (401, 403)
-    assert httpx.get(f"{url}/tasks", auth=CREDENTIALS).status_code == 200
+    assert httpx.get(f"{url}/tasks", auth=("ops", secrets(stack)["flower-password"])).status_code == 200
 
 
 def test_every_route_asks_for_a_key_but_the_public_ones(stack: Stack) -> None:
@@ -112,7 +110,7 @@ def test_files_with_secrets_are_ours_alone(stack: Stack) -> None:
 def test_no_secret_is_on_a_command_line(stack: Stack) -> None:
     told = "\n".join(" ".join(process.cmdline()) for process in family(stack))
     assert "celery" in told
-    assert [name for name, secret in (secrets(stack) | {"flower": PASSWORD}).items() if secret in told] == []
+    assert [name for name, secret in secrets(stack).items() if secret in told] == []
 
 
 def test_the_operators_password_is_in_no_environment(stack: Stack) -> None:
@@ -128,7 +126,7 @@ def test_no_secret_is_in_a_log_line(stack: Stack) -> None:
         client.jobs()
     printed = "\n".join(stack.lines)
     assert "worker-train | " in printed.replace("worker-train  |", "worker-train |")
-    assert [name for name, secret in (secrets(stack) | {"flower": PASSWORD}).items() if secret in printed] == []
+    assert [name for name, secret in secrets(stack).items() if secret in printed] == []
 
 
 def test_redis_refused_the_stack_nothing(stack: Stack, ports: dict[str, str]) -> None:

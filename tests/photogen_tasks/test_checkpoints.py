@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 from photogen_tasks.checkpoints import Checkpoints
 from photogen_tasks.claims import Claim
@@ -56,3 +58,34 @@ def test_a_committed_stage_keeps_none(objects: Storage, tmp_path: Path) -> None:
     checkpoints.keep()
     checkpoints.drop()
     assert not list(objects.keys("tenants/t/"))
+
+
+class Replaced:
+    """Storage whose newest checkpoint another run replaces between the look and the fetch, once."""
+
+    def __init__(self, objects: Storage, replace: Callable[[], None]) -> None:
+        self._objects, self._replace = objects, [replace]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    def get_file(self, key: str, path: Path) -> None:
+        if self._replace:
+            self._replace.pop()()
+        self._objects.get_file(key, path)
+
+
+def test_a_checkpoint_that_goes_while_it_is_fetched_is_looked_for_again(objects: Storage, tmp_path: Path) -> None:
+    zombie = opened(objects, tmp_path / "zombie", 1)
+    (tmp_path / "zombie" / "step-000100.safetensors").write_bytes(b"old")
+    zombie.keep()
+
+    def replace() -> None:
+        (tmp_path / "zombie" / "step-000100.safetensors").unlink()
+        (tmp_path / "zombie" / "step-000200.safetensors").write_bytes(b"newer")
+        zombie.keep()
+
+    (tmp_path / "next").mkdir()
+    claim = Claim("j", Stage.TRAIN, 2, 2)
+    Checkpoints(cast(Storage, Replaced(objects, replace)), "t", claim, tmp_path / "next").restore()
+    assert [path.name for path in (tmp_path / "next").iterdir()] == ["step-000200.safetensors"]

@@ -10,7 +10,9 @@ import sys
 import pytest
 from sqlalchemy import update
 
-from photogen_tasks import db
+from photogen_tasks import claims, db
+from photogen_tasks.config import settings
+from photogen_tasks.heartbeat import Heartbeat, Stopped
 from photogen_tasks.models import Job, StageRow
 from photogen_tasks.stages import Stage, Status
 from tests.conftest import await_true
@@ -45,3 +47,17 @@ def test_deaf_work_is_ended(sqlite: str, why: str) -> None:
         await_true(lambda: process.poll() is not None, "the end of the process")
     assert process.returncode == -signal.SIGKILL
     assert job_row(job_id).status == (Status.CANCELLED if why == "cancelled" else Status.RUNNING)
+
+
+def test_a_lease_that_could_not_be_renewed_in_time_is_lost_whatever_the_database_does(
+    sqlite: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A heartbeat that hangs in a dead connection says nothing; the clock does."""
+    monkeypatch.setenv("PHOTOGEN_LEASE_SECONDS", "0.3")
+    monkeypatch.setenv("PHOTOGEN_HEARTBEAT_SECONDS", "60")
+    settings.cache_clear()
+    claim = claims.claim({"job": make_customer("customer").job(), "epoch": 1}, Stage.PREPROCESS, "worker")
+    assert isinstance(claim, claims.Claim)
+    with Heartbeat(claim) as heartbeat, pytest.raises(Stopped) as stopped:
+        await_true(lambda: heartbeat.report(0.5, "half"), "the lease to end", 5)
+    assert stopped.value.why == "lost"

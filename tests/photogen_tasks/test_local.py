@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import redis
+from pydantic import SecretStr
 
 from photogen_tasks import local
 from photogen_tasks.config import Settings, settings
 from photogen_tasks.errors import UsageError
+from tests.conftest import await_true, free_port, running
 
 
 def test_the_embedded_redis_wants_a_password_and_keeps_a_file(operator_url: str) -> None:
@@ -45,3 +47,31 @@ def test_every_part_of_the_stack_is_started(data_dir: Path) -> None:
     names = [part.name for part in local.parts(settings())]
     assert names[0] == "redis"  # the others speak to it: first up, last down
     assert {"api", "sweeper", "beat", "flower", "exporter", "worker-cpu", "worker-train", "worker-infer"} < set(names)
+
+
+def test_a_folder_may_have_a_space_in_its_name(tmp_path: Path) -> None:
+    config = Settings(data_dir=tmp_path / "my data", redis_port=free_port())
+    with running(local.redis_command(config)), redis.Redis.from_url(local.operator_url(config)) as client:
+        await_true(lambda: _answers(client), "Redis")
+        assert client.config_get("dir")["dir"] == str(tmp_path / "my data" / "redis")
+
+
+def _answers(client: redis.Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def test_a_password_that_was_cut_off_is_made_anew(tmp_path: Path) -> None:
+    config = Settings(data_dir=tmp_path)
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "photogen-password").touch()
+    assert ":@" not in local.broker_url(config)
+
+
+def test_flower_has_a_password_unless_another_was_chosen(tmp_path: Path) -> None:
+    user, _, password = local.environment(Settings(data_dir=tmp_path))["PHOTOGEN_FLOWER_BASIC_AUTH"].partition(":")
+    assert (user, password) == ("ops", (tmp_path / "flower-password").read_text())
+    chosen = Settings(data_dir=tmp_path, flower_basic_auth=SecretStr("me:secret"))
+    assert local.environment(chosen)["PHOTOGEN_FLOWER_BASIC_AUTH"] == "me:secret"

@@ -60,6 +60,33 @@ def test_a_child_without_memory_is_our_failure(customer: Customer, monkeypatch: 
     assert (job.stages[0].failures, job.stages[0].losses) == (settings().max_failures, 0)
 
 
+def test_a_child_killed_at_its_time_limit_is_our_failure(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    job_id = customer.job()
+    worked_at(job_id)
+    monkeypatch.setattr(Request, "on_timeout", lambda *_, **__: None)
+    request = lost_child.StageRequest.__new__(lost_child.StageRequest)
+    request.id = f"{job_id}.preprocess.1"
+    request.on_timeout(True, 300)
+    assert job_row(job_id).stages[0].status == Status.RUNNING  # the soft limit is the work's own to answer
+    request.on_timeout(False, 360)
+    row = job_row(job_id).stages[0]
+    assert (row.status, row.losses, row.failures) == (Status.PENDING, 0, 1)
+
+
+def test_memory_that_ran_out_before_this_stage_began_is_not_its_fault(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = customer.job()
+    worked_at(job_id)
+    monkeypatch.setattr(Request, "on_accepted", lambda *_, **__: None)
+    kills = lost_child.oom_kills()
+    monkeypatch.setattr(lost_child, "oom_kills", lambda: kills + 3)
+    request = lost_child.StageRequest.__new__(lost_child.StageRequest)
+    request.on_accepted(1, 0.0)
+    died(job_id, monkeypatch)
+    assert job_row(job_id).stages[0].losses == 1
+
+
 def test_a_stage_that_somebody_else_holds_stays_his(customer: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = customer.job()
     assert isinstance(claims.claim({"job": job_id, "epoch": 1}, Stage.PREPROCESS, "another"), claims.Claim)

@@ -21,6 +21,7 @@ from photogen_tasks.models import Job, Photo, StageRow, StageRun
 from photogen_tasks.runner import OpenStage
 from photogen_tasks.stages import Stage, Status
 from photogen_tasks.storage import storage
+from photogen_tasks.storage_local import LocalStorage
 from tests.conftest import forget
 from tests.photogen_tasks.conftest import make_customer
 from tests.photogen_tasks.test_claims import job_row
@@ -260,6 +261,25 @@ def test_told_to_drain_it_keeps_one_more_checkpoint(
     assert found == [b"weights"]
 
 
+def test_a_checkpoint_that_storage_refuses_stops_no_training(job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = LocalStorage.put_file
+
+    def away(self: LocalStorage, key: str, path: Path, content_type: str) -> None:
+        if "checkpoints" in key:
+            raise TransientError("storage_unavailable", "Storage is away.")
+        whole(self, key, path, content_type)
+
+    monkeypatch.setattr(LocalStorage, "put_file", away)
+
+    def work(stage: OpenStage) -> None:
+        (stage.checkpoints / "step-000007.safetensors").write_bytes(b"weights")
+        stage.report(0.5, "saved, we thought")
+        good(stage)
+
+    preprocess(job_id, work)
+    assert job_row(job_id).stages[0].status == Status.SUCCEEDED
+
+
 def test_whoever_is_fenced_out_leaves_the_other_ones_checkpoint(job_id: str) -> None:
     def work(stage: OpenStage) -> None:
         (stage.checkpoints / "step-000007.safetensors").write_bytes(b"weights")
@@ -277,7 +297,8 @@ def test_a_database_that_was_away_is_ours_and_passing(job_id: str) -> None:
     with pytest.raises(Ignore):
         preprocess(job_id, failing(OperationalError("select 1", {}, Exception("restarting"))))
     assert job_row(job_id).status == Status.RUNNING
-    assert (last_run(job_id).outcome, last_run(job_id).error_code) == ("lost", "database_unavailable")
+    assert (last_run(job_id).outcome, last_run(job_id).error_code) == ("away", "database_unavailable")
+    assert (job_row(job_id).stages[0].failures, job_row(job_id).stages[0].losses) == (0, 0)
 
 
 def test_a_stage_that_is_too_slow_counts_as_our_failure(job_id: str) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -9,9 +13,9 @@ import pytest
 
 from photogen_tasks import manifests
 from photogen_tasks.errors import TransientError
-from photogen_tasks.storage import Storage, open_storage
+from photogen_tasks.storage import Storage, answers, open_storage
 from photogen_tasks.storage_local import LocalStorage, sign, verify
-from tests.conftest import S3_CREDENTIALS, free_port
+from tests.conftest import S3_CREDENTIALS, forget, free_port
 
 
 def test_bytes_come_back_and_go(objects: Storage, tmp_path: Path) -> None:
@@ -38,10 +42,54 @@ def test_the_first_writer_wins(objects: Storage) -> None:
     assert objects.get_bytes("a/manifest.json") == b"first"
 
 
+@contextmanager
+def powerless() -> Iterator[None]:
+    """Root may delete anything; nobody may not."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_what_cannot_be_deleted_is_told() -> None:
+    with tempfile.TemporaryDirectory() as root:
+        store = LocalStorage(Path(root))
+        store.put_if_absent("jobs/j/a/x", b"x")
+        store.put_if_absent("photos/p", b"p")
+        for folder in (root, f"{root}/jobs", f"{root}/jobs/j"):
+            os.chmod(folder, 0o755)
+        for folder in (f"{root}/jobs/j/a", f"{root}/photos"):
+            os.chmod(folder, 0o555)
+        with powerless():
+            for prefix in ("jobs/j/", "photos/p"):
+                with pytest.raises(TransientError, match="deleted"):
+                    store.delete_prefix(prefix)
+        assert sorted(store.keys("jobs/")) == ["jobs/j/a/x"]
+        for folder in (f"{root}/jobs/j/a", f"{root}/photos"):
+            os.chmod(folder, 0o755)
+        assert store.delete_prefix("jobs/j/") == store.delete_prefix("photos/p") == 1
+
+
+def test_what_is_not_there_is_deleted_already(objects: Storage) -> None:
+    assert objects.delete_prefix("tenants/t/") == 0
+    assert objects.abort_uploads("tenants/t/") == 0
+
+
+def test_storage_answers_or_not(objects: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers()
+    monkeypatch.setenv("PHOTOGEN_STORAGE_URL", "file:///proc/photogen")
+    forget()
+    assert not answers()
+
+
 def test_a_folder_survives_the_trip(objects: Storage, tmp_path: Path) -> None:
     (tmp_path / "in" / "deep").mkdir(parents=True)
     (tmp_path / "in" / "deep" / "x.png").write_bytes(b"x" * 1000)
-    key, _ = manifests.keep(objects, "tenants/t/jobs/j/matte/a1/", tmp_path / "in")
+    key = manifests.keep(objects, "tenants/t/jobs/j/matte/a1/", tmp_path / "in").key
     manifests.fetch(objects, key, tmp_path / "out")
     assert (tmp_path / "out" / "deep" / "x.png").read_bytes() == b"x" * 1000
 
@@ -49,7 +97,7 @@ def test_a_folder_survives_the_trip(objects: Storage, tmp_path: Path) -> None:
 def test_a_damaged_object_is_noticed(objects: Storage, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x").write_bytes(b"good")
-    key, _ = manifests.keep(objects, "p/a1/", tmp_path / "in")
+    key = manifests.keep(objects, "p/a1/", tmp_path / "in").key
     (tmp_path / "in" / "x").write_bytes(b"evil")
     [file] = manifests.read(objects, key).files
     objects.put_file(file.key("p/a1/"), tmp_path / "in" / "x", "text/plain")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from sqlalchemy import select, update
 
-from photogen_tasks import claims, db, erase, jobs, pipeline, sweeper
+from photogen_tasks import claims, db, erase, forgotten, jobs, pipeline, sweeper
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 from photogen_tasks.errors import TransientError
 from photogen_tasks.models import Housekeeping, Job, Outbox, Photo, StageRow, StageRun
-from photogen_tasks.stages import Stage, Status
+from photogen_tasks.stages import JobKind, Stage, Status
 from photogen_tasks.storage import job_prefix, storage
 from photogen_tasks.storage_local import LocalStorage
 from tests.photogen_tasks.conftest import Customer
@@ -109,6 +111,53 @@ def test_who_lost_a_worker_goes_first_and_overtakes_nobody(customer: Customer, b
     waits = overtaking(customer, epoch=2)
     assert sweeper.sweep()["message_forgotten"] == 0
     assert job_row(waits).epoch == 1
+
+
+def test_a_message_that_a_starting_worker_holds_is_not_forgotten(customer: Customer, broker: str) -> None:
+    """A training gets a fresh process: its message is out of the queue for as long as that takes to start."""
+    job_id = customer.job()
+    pipeline.send(job_id)
+    with app.connection_for_read() as connection, connection.SimpleQueue(app.amqp.queues["cpu"]) as queue:
+        message = queue.get(timeout=5)
+        set_stage(job_id, pending_since=time.time() - 2 * settings().pending_seconds)
+        assert sweeper.sweep()["message_forgotten"] == 0
+        set_stage(job_id, pending_since=1.0)  # not for ever: the worker may have died before it claimed
+        assert sweeper.sweep()["message_forgotten"] == 1
+        message.ack()
+
+
+def test_a_long_queue_hides_no_lost_message_of_another(customer: Customer, broker: str) -> None:
+    lost = customer.job()
+    with db.session_scope() as session:
+        session.execute(update(Outbox).values(sent_at=1.0))
+    set_stage(lost, pending_since=1000.0)
+    with db.session_scope() as session:
+        for number in range(forgotten.BATCH + 5):
+            session.add(_waiting_for_training(session.get_one(Job, lost), number))
+    with app.connection_for_write() as connection:
+        app.send_task("photogen.train", args=({"job": "x", "epoch": 1},), connection=connection)
+    assert sweeper.sweep()["message_forgotten"] == 1
+    assert job_row(lost).epoch == 2
+
+
+def _waiting_for_training(like: Job, number: int) -> Job:
+    own = {"tenant_id": like.tenant_id, "subject_id": like.subject_id, "kind": JobKind.TRAIN, "params": {}}
+    stages = [StageRow(name=Stage.TRAIN, seq=0, pending_since=float(number))]
+    return Job(id=f"{number:032d}", deadline=like.deadline, stages=stages, **own)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_job_that_somebody_holds_delays_no_other(customer: Customer, broker: str) -> None:
+    frozen, other = customer.job(), customer.job()
+    for job_id in (frozen, other):
+        held(job_id)
+    set_stage(frozen, lease_until=1.0)
+    set_stage(other, lease_until=2.0)
+    with db.session_scope() as session:
+        claims.lock(session, frozen)
+        assert sweeper.sweep()["lease_expired"] == 1
+    assert job_row(other).epoch == 2
+    assert sweeper.sweep()["lease_expired"] == 1
 
 
 def test_a_chain_goes_on_from_the_first_unfinished_stage(customer: Customer, broker: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,15 @@ from photogen_tasks import claims, worker
 from photogen_tasks.config import settings
 from photogen_tasks.stages import Stage
 from tests.photogen_tasks.conftest import Customer
+
+STARTED = """
+import os, sys
+from pathlib import Path
+from photogen_tasks.worker import _take_name
+_take_name(Path(sys.argv[1]), "infer")
+# What lives on is what the process becomes.
+os.execv(sys.executable, [sys.executable, "-c", "import sys; print('named', flush=True); sys.stdin.read()"])
+"""
 
 
 @pytest.fixture
@@ -41,3 +53,18 @@ def test_anothers_stage_is_not_waited_for(claim: claims.Claim, monkeypatch: pyte
     monkeypatch.setenv("PHOTOGEN_WORKER_NAME", "infer@here")
     settings.cache_clear()
     assert worker.await_given_back()
+
+
+def test_two_workers_of_one_name_do_not_share_a_scratch_folder(
+    sqlite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHOTOGEN_WORK_DIR", str(tmp_path))
+    started = [sys.executable, "-c", STARTED, str(tmp_path)]
+    with subprocess.Popen(started, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "named\n"
+        second = subprocess.run(started, input="", capture_output=True, text=True, check=False)
+        assert "give this one another --name" in second.stderr
+        first.communicate("")
+    third = subprocess.run(started, input="", capture_output=True, text=True, check=False)
+    assert third.stdout == "named\n"
