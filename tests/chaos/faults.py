@@ -34,8 +34,8 @@ def kill_either(world: World, chance: random.Random) -> None:
 
 
 def stop_and_go(world: World, chance: random.Random) -> Undo:
-    """A worker falls silent; undone, it wakes as a zombie that may think it still holds its lease."""
-    part = _any(list(world.workers.values()), chance)
+    """A worker or sweeper falls silent; undone, it wakes as a zombie that may think it holds its lease or lock."""
+    part = _any([*world.workers.values(), *world.sweepers], chance)
     pid = part.pid
     part.signal_group(signal.SIGSTOP)
 

@@ -18,6 +18,7 @@ from photogen_tasks.stages import Stage
 
 TRAIN_STEPS = 10
 CHECKPOINT_EVERY = 3
+STEP = "step-"  # a name for each checkpoint, as a real training gives them
 IMAGES = 2
 TICKS = 4  # reports of the other stages
 
@@ -73,9 +74,9 @@ def _train(opened: Opened, pace: Pace, on_step: OnStep) -> None:
 
 
 def _resume(opened: Opened) -> tuple[int, str]:
-    saved = opened.checkpoints / "checkpoint.safetensors"
-    if saved.is_file():
-        found = json.loads(saved.read_text())
+    saved = sorted(opened.checkpoints.glob(f"{STEP}*.safetensors"))
+    if saved:
+        found = json.loads(saved[-1].read_text())
         return int(found["step"]), str(found["state"])
     return 0, _hash(_digest(opened.inputs), opened.params["seed"])
 
@@ -83,7 +84,11 @@ def _resume(opened: Opened) -> tuple[int, str]:
 def _save(folder: Path, step: int, state: str) -> None:
     beside = folder / "checkpoint.part"
     beside.write_text(json.dumps({"step": step, "state": state}))
-    beside.replace(folder / "checkpoint.safetensors")
+    saved = folder / f"{STEP}{step:06d}.safetensors"
+    beside.replace(saved)
+    for old in folder.glob(f"{STEP}*.safetensors"):
+        if old != saved:
+            old.unlink()
 
 
 def _preprocess(outputs: Path, digest: str, seed: int) -> None:
