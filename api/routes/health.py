@@ -11,7 +11,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy import select
 
 from api.schemas import Alive, Ready
-from photogen_tasks.celery import app as celery
+from photogen_tasks import broker
 from photogen_tasks.db import read_scope
 from photogen_tasks.models import Tenant
 from photogen_tasks.storage import storage
@@ -53,8 +53,7 @@ def _database() -> None:
 
 
 def _broker() -> None:
-    with celery.connection_for_write(connect_timeout=CHECK_SECONDS) as connection:
-        connection.ensure_connection(max_retries=1, timeout=CHECK_SECONDS, interval_start=0)
+    broker.ask(lambda connection: connection.default_channel.client.ping())
 
 
 _CHECKS: dict[str, Callable[[], None]] = {
