@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import structlog
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import Delete, Update, bindparam, delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import TransientError
-from photogen_tasks.models import Housekeeping, Image, Job, Photo, StageRow, db_now
+from photogen_tasks.models import Housekeeping, Image, Job, Photo, StageRow, Tenant, db_now
 from photogen_tasks.stages import TERMINAL, Stage, Status
-from photogen_tasks.storage import job_prefix, photo_key, storage, subject_prefix
+from photogen_tasks.storage import answers, job_prefix, photo_key, storage, subject_prefix
 
 log = structlog.get_logger()
+INSERT: dict[str, Callable[[type[Housekeeping]], postgresql.Insert | sqlite.Insert]]
+INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 IMAGES_ERASED = "images_erased"
 ABANDONED_SECONDS = 24 * 3600  # photos that no job took within a day
 
@@ -22,6 +27,7 @@ _judged = exists().where(
 _over = exists().where(Job.id == Photo.job_id, Job.status.in_(TERMINAL))
 JUDGED = select(Photo.id, Photo.key).where(Photo.erased_at.is_(None), _judged | _over)
 GONE = update(Photo).where(Photo.id == bindparam("photo")).values(erased_at=db_now())
+DROP = delete(Photo).where(Photo.id == bindparam("photo"))
 
 
 def erase(job_id: str) -> bool:
@@ -51,10 +57,13 @@ def erase(job_id: str) -> bool:
 def _erase_images(session: Session, job_id: str) -> None:
     """The rows go, their number stays: what was delivered is counted for good."""
     erased = session.execute(delete(Image).where(Image.job_id == job_id).returning(Image.id)).all()
-    row = session.get(Housekeeping, IMAGES_ERASED, with_for_update=True)
-    row = row or Housekeeping(action=IMAGES_ERASED, count=0)
-    row.count += len(erased)
-    session.add(row)
+    row = INSERT[session.get_bind().dialect.name](Housekeeping).values(action=IMAGES_ERASED, count=len(erased))
+    # In one statement: two erasers may both find no row to add to.
+    session.execute(
+        row.on_conflict_do_update(
+            index_elements=[Housekeeping.action], set_={"count": Housekeeping.count + row.excluded.count}
+        )
+    )
 
 
 def _held(job: Job) -> bool:
@@ -65,16 +74,34 @@ def erase_waiting() -> int:
     """Erase what deleted jobs left behind; how many of them. What fails is tried again next time."""
     with read_scope() as session:
         waiting = session.scalars(select(Job.id).where(Job.deleted_at.is_not(None), Job.erased_at.is_(None))).all()
-    return sum(erase_or_wait(job_id) for job_id in waiting)
+    return each(waiting, erase)
 
 
 def erase_or_wait(job_id: str) -> bool:
-    """erase(), leaving it to the next sweep when storage is away: the job is deleted already."""
+    """erase(), leaving it to the next sweep whatever goes wrong: the job is deleted already."""
     try:
         return erase(job_id)
-    except TransientError as error:
-        log.warning("job not erased; the sweeper will try again", job=job_id, error=error.sentence)
+    except Exception as error:
+        _log(job_id, error)
         return False
+
+
+def each(names: Iterable[str], act: Callable[[str], int]) -> int:
+    """The sum of what act() gave. A name that fails holds up no other, unless storage answers nobody."""
+    done = 0
+    for name in names:
+        try:
+            done += act(name)
+        except Exception as error:
+            _log(name, error)
+            if not answers():
+                break  # each of the others would wait for it as long
+    return done
+
+
+def _log(name: str, error: Exception) -> None:
+    unexpected = not isinstance(error, TransientError)
+    log.warning("not erased; will be tried again", of=name, error=str(error), exc_info=unexpected)
 
 
 def originals(job_id: str | None = None) -> int:
@@ -85,21 +112,65 @@ def originals(job_id: str | None = None) -> int:
     """
     query = JUDGED if job_id is None else JUDGED.where(Photo.job_id == job_id)
     with read_scope() as session:
-        rows = session.connection().execute(query).all()
-    for row in rows:
-        storage().delete_prefix(row.key)
-    if rows:
+        keys = {row.id: row.key for row in session.connection().execute(query)}
+    erased = _erase_photos(keys)
+    _execute(GONE, erased)
+    return len(erased)
+
+
+def _execute(statement: Delete | Update, photo_ids: list[str]) -> None:
+    if photo_ids:
         with session_scope() as session:
-            session.connection().execute(GONE, [{"photo": row.id} for row in rows])
-    return len(rows)
+            session.connection().execute(statement, [{"photo": photo_id} for photo_id in photo_ids])
+
+
+def _erase_photos(keys: dict[str, str]) -> list[str]:
+    """Erase the bytes of photos, given by id; ids of those that went. What fails is tried again next time."""
+    erased = []
+
+    def act(photo_id: str) -> int:
+        storage().delete_prefix(keys[photo_id])
+        erased.append(photo_id)
+        return 1
+
+    each(keys, act)
+    return erased
 
 
 def abandoned_photos() -> int:
-    """Delete photos that no job took within a day; how many."""
+    """Erase photos that no job took within a day, and uploads that came after their photo was erased; how many."""
+    return _untaken() + _strays()
+
+
+def _untaken() -> int:
+    old = (Photo.job_id.is_(None)) & (Photo.created_at < db_now() - ABANDONED_SECONDS)
+    # Marked first, so that no job takes them meanwhile; the rows go last, so that no bytes are forgotten.
     with session_scope() as session:
-        old = (Photo.job_id.is_(None)) & (Photo.created_at < db_now() - ABANDONED_SECONDS)
-        keys = session.scalars(delete(Photo).where(old).returning(Photo.key)).all()
-    # After the commit: a photo that a job takes meanwhile must keep its bytes.
-    for key in keys:
-        storage().delete_prefix(key)
-    return len(keys)
+        marked = session.execute(update(Photo).where(old).values(erased_at=db_now()).returning(Photo.id, Photo.key))
+        keys = {row.id: row.key for row in marked}
+    erased = _erase_photos(keys)
+    _execute(DROP, erased)
+    return len(erased)
+
+
+def _strays() -> int:
+    """A permission to upload outlives its photo: what no row names, or names as erased, goes."""
+    with read_scope() as session:
+        tenants = session.scalars(select(Tenant.id)).all()
+    return each(tenants, _strays_of)
+
+
+def _strays_of(tenant_id: str) -> int:
+    # Listed before the rows are read: a row comes before its upload, so that whoever lacks one has lost it.
+    keys = list(storage().keys(photo_key(tenant_id, "")))
+    if not keys:
+        return 0
+    with read_scope() as session:
+        live = set(session.scalars(select(Photo.id).where(Photo.tenant_id == tenant_id, Photo.erased_at.is_(None))))
+    strays = {key: key for key in keys if _photo_id(key) not in live}
+    return len(_erase_photos(strays))
+
+
+def _photo_id(key: str) -> str:
+    """Of a photo's key, or of the file beside it that an upload to a local folder is written into."""
+    return key.rpartition("/")[2].lstrip(".").partition(".")[0]

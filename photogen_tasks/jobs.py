@@ -30,7 +30,7 @@ END = (
 TAKE_PHOTO = (
     update(Photo)
     .where(Photo.id == bindparam("photo"), Photo.tenant_id == bindparam("tenant"))
-    .where(Photo.job_id.is_(None), Photo.uploaded_at.is_not(None))
+    .where(Photo.job_id.is_(None), Photo.uploaded_at.is_not(None), Photo.erased_at.is_(None))
     .values(job_id=_JOB, position=bindparam("n"))
 )
 CANCEL_STAGES = update(StageRow).where(StageRow.job_id == _JOB)

@@ -42,7 +42,13 @@ class Storage(Protocol):
         """All keys below a prefix."""
 
     def delete_prefix(self, prefix: str) -> int:
-        """Delete all objects below a prefix; how many there were."""
+        """Delete all below a prefix, uploads that never ended too; how many there were.
+
+        Raises TransientError when something could not be deleted.
+        """
+
+    def abort_uploads(self, prefix: str) -> int:
+        """Give up uploads below a prefix that were begun and never ended, as far as storage tells; how many."""
 
     def presign_get(self, key: str, filename: str) -> str:
         """A short-lived link to one object."""
@@ -72,6 +78,15 @@ def open_storage(url: str) -> Storage:
 def storage() -> Storage:
     """The process's storage."""
     return open_storage(settings().storage_url)
+
+
+def answers() -> bool:
+    """Whether the process's storage can be reached just now."""
+    try:
+        storage().check()
+    except Exception:  # whatever it is: nothing can be read or written
+        return False
+    return True
 
 
 def job_prefix(tenant_id: str, job_id: str) -> str:

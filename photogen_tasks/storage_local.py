@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 from photogen_tasks.config import settings
+from photogen_tasks.errors import TransientError
 from photogen_tasks.storage import PresignedPost
 
 
@@ -64,18 +65,28 @@ class LocalStorage:
         return None
 
     def keys(self, prefix: str) -> Iterator[str]:
-        for path in sorted(self.path(prefix).rglob("*")):
-            if path.is_file():
-                yield path.relative_to(self.root).as_posix()
+        # Not Path.rglob, which fails when a folder vanishes under it.
+        tree = os.walk(self.path(prefix))
+        for path in sorted(Path(folder, name) for folder, _, names in tree for name in names):
+            yield path.relative_to(self.root).as_posix()
 
     def delete_prefix(self, prefix: str) -> int:
-        found = sum(1 for _ in self.keys(prefix))
         path = self.path(prefix)
-        if path.is_file():
-            path.unlink(missing_ok=True)
-            return 1
-        shutil.rmtree(path, ignore_errors=True)
+        try:
+            if path.is_file():
+                path.unlink(missing_ok=True)
+                return 1
+            found = sum(1 for _ in self.keys(prefix))
+            shutil.rmtree(path, ignore_errors=True)  # others may delete here too; what counts is what is left
+            left = path.exists() or path.is_symlink()
+        except OSError as error:
+            raise TransientError("storage_unavailable", f"{prefix} cannot be deleted: {error}.") from error
+        if left:
+            raise TransientError("storage_unavailable", f"Not all of {prefix} could be deleted.")
         return found
+
+    def abort_uploads(self, prefix: str) -> int:
+        return 0  # what a killed upload left is a file among the keys
 
     def presign_get(self, key: str, filename: str) -> str:
         return _signed("GET", key, filename)

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: submitted once, watched, cancelled, deleted with their bytes."""
+"""Jobs over HTTP: submitted once, watched, cancelled."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from photogen_tasks.db import read_scope, session_scope
-from photogen_tasks.models import Image, Job, Outbox, Photo, Subject
+from photogen_tasks.models import Image, Job, Outbox, Subject
 from photogen_tasks.storage import storage
 from tests.api.conftest import Caller
 
@@ -200,55 +200,6 @@ def test_a_finished_job_stays_as_it_is_when_cancelled(caller: Caller) -> None:
     job = caller.job()
     caller.end(job["id"])
     assert caller.http.post(f"/v1/jobs/{job['id']}/cancel").json()["status"] == "succeeded"
-
-
-def test_a_deleted_job_is_gone_with_its_bytes(both: Callable[[str], Caller]) -> None:
-    caller = both("alice")
-    job = caller.job()
-    caller.end(job["id"])
-    weights = f"tenants/{caller.tenant}/subjects/{job['subject']}/w.safetensors"
-    storage().put_if_absent(weights, b"w")
-    path = f"/v1/jobs/{job['id']}"
-    assert caller.http.delete(path).status_code == 204
-    assert caller.http.get(path).status_code == 404
-    assert caller.http.delete(path).status_code == 404
-    assert caller.http.get("/v1/jobs").json()["jobs"] == []
-    assert list(storage().keys(f"tenants/{caller.tenant}/")) == []
-    assert count(Photo) == count(Image) == 0
-    assert count(Job) == 1  # the tombstone
-
-
-def test_deleting_a_generate_job_leaves_its_subject(caller: Caller) -> None:
-    trained = caller.job()
-    caller.end(trained["id"])
-    body = {"kind": "generate", "subject": trained["subject"], "style": "demo"}
-    drawn = caller.http.post("/v1/jobs", json=body).json()
-    caller.http.delete(f"/v1/jobs/{trained['id']}", params={"keep_subject": True})
-    caller.http.delete(f"/v1/jobs/{drawn['id']}")
-    assert caller.http.get(f"/v1/subjects/{trained['subject']}").json()["trained"]
-
-
-def test_a_deleted_job_may_leave_its_subject(caller: Caller) -> None:
-    job = caller.job()
-    caller.end(job["id"])
-    caller.http.delete(f"/v1/jobs/{job['id']}", params={"keep_subject": True})
-    assert caller.http.get(f"/v1/subjects/{job['subject']}").json()["trained"]
-
-
-def test_a_job_that_runs_is_invisible_once_deleted_and_erased_later(caller: Caller) -> None:
-    from photogen_tasks import claims, erase
-    from photogen_tasks.stages import Stage
-
-    job = caller.job()
-    claim = claims.claim({"job": job["id"], "epoch": 1}, Stage.PREPROCESS, "worker")
-    assert isinstance(claim, claims.Claim)
-    assert caller.http.delete(f"/v1/jobs/{job['id']}").status_code == 204
-    assert caller.http.get(f"/v1/jobs/{job['id']}").status_code == 404
-    assert count(Photo) == 1
-    claims.cancelled(claim)
-    assert erase.erase_waiting() == 1
-    assert count(Photo) == 0
-    assert erase.erase_waiting() == 0
 
 
 def test_a_page_goes_on_when_its_last_job_was_deleted(caller: Caller) -> None:
