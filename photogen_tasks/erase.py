@@ -6,18 +6,16 @@ from collections.abc import Callable, Iterable
 
 import structlog
 from sqlalchemy import Delete, Update, bindparam, delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from photogen_tasks import upkeep
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import TransientError
-from photogen_tasks.models import Housekeeping, Image, Job, Photo, StageRow, Tenant, db_now
+from photogen_tasks.models import Image, Job, Photo, StageRow, Tenant, db_now
 from photogen_tasks.stages import TERMINAL, Stage, Status
 from photogen_tasks.storage import answers, job_prefix, photo_key, storage, subject_prefix
 
 log = structlog.get_logger()
-INSERT: dict[str, Callable[[type[Housekeeping]], postgresql.Insert | sqlite.Insert]]
-INSERT = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 IMAGES_ERASED = "images_erased"
 ABANDONED_SECONDS = 24 * 3600  # photos that no job took within a day
 
@@ -57,13 +55,7 @@ def erase(job_id: str) -> bool:
 def _erase_images(session: Session, job_id: str) -> None:
     """The rows go, their number stays: what was delivered is counted for good."""
     erased = session.execute(delete(Image).where(Image.job_id == job_id).returning(Image.id)).all()
-    row = INSERT[session.get_bind().dialect.name](Housekeeping).values(action=IMAGES_ERASED, count=len(erased))
-    # In one statement: two erasers may both find no row to add to.
-    session.execute(
-        row.on_conflict_do_update(
-            index_elements=[Housekeeping.action], set_={"count": Housekeeping.count + row.excluded.count}
-        )
-    )
+    upkeep.add(session, IMAGES_ERASED, len(erased))
 
 
 def _held(job: Job) -> bool:

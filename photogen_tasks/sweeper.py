@@ -13,11 +13,11 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from photogen_tasks import claims, erase, forgotten, jobs, orphans, pipeline
+from photogen_tasks import claims, erase, forgotten, jobs, orphans, pipeline, upkeep
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import TransientError
-from photogen_tasks.models import Housekeeping, Job, Outbox, StageRow, db_now
+from photogen_tasks.models import Job, Outbox, StageRow, db_now
 from photogen_tasks.stages import TERMINAL, Stage, Status
 
 log = structlog.get_logger()
@@ -196,6 +196,4 @@ def _count(done: dict[str, int]) -> None:
         return
     with session_scope() as session:
         for action, count in done.items():
-            row = session.get(Housekeeping, action, with_for_update=True) or Housekeeping(action=action, count=0)
-            row.count += count
-            session.add(row)
+            upkeep.add(session, action, count)
