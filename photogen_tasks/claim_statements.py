@@ -16,7 +16,7 @@ _STAGE: BindParameter[str] = bindparam("of_stage")
 _earlier = aliased(StageRow)
 _this_stage = (StageRow.job_id == _JOB) & (StageRow.name == _STAGE)
 _mine = _this_stage & (StageRow.fence == bindparam("of_fence")) & (StageRow.status == Status.RUNNING)
-_job_open = exists().where(Job.id == _JOB, Job.cancel_requested.is_(False), Job.status.not_in(TERMINAL))
+_open_job = (Job.id == _JOB) & Job.cancel_requested.is_(False) & Job.status.not_in(TERMINAL)
 
 LOCK = select(Job.id).where(Job.id == _JOB).with_for_update()
 TRY_LOCK = select(Job.id).where(Job.id == _JOB).with_for_update(skip_locked=True)
@@ -24,7 +24,7 @@ TRY_LOCK = select(Job.id).where(Job.id == _JOB).with_for_update(skip_locked=True
 CLAIM = (
     update(StageRow)
     .where(_this_stage, StageRow.status == Status.PENDING, StageRow.not_before <= db_now())
-    .where(_job_open, exists().where(Job.id == _JOB, Job.epoch == bindparam("epoch")))
+    .where(exists().where(_open_job, Job.epoch == bindparam("epoch")))
     .where(~exists().where(_earlier.job_id == _JOB, _earlier.seq < StageRow.seq, _earlier.status != Status.SUCCEEDED))
     .values(
         status=Status.RUNNING,
@@ -47,12 +47,7 @@ START_JOB = update(Job).where(Job.id == _JOB, Job.status == Status.QUEUED)
 START_JOB = START_JOB.values(status=Status.RUNNING, started_at=db_now())
 
 # Locks the job before it looks at the stage, as lock() does, in one statement.
-_locked_open_job = (
-    select(Job.id)
-    .where(Job.id == _JOB, Job.cancel_requested.is_(False), Job.status.not_in(TERMINAL))
-    .with_for_update()
-    .cte("open_job")
-)
+_locked_open_job = select(Job.id).where(_open_job).with_for_update().cte("open_job")
 COMMIT = (
     update(StageRow)
     .where(_mine, exists(select(_locked_open_job.c.id)))

@@ -15,10 +15,8 @@ from typing import Any
 import structlog
 from celery import signals
 from celery.worker import state
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
 
-from photogen_tasks.celery import app
+from photogen_tasks import broker
 from photogen_tasks.config import settings
 
 log = structlog.get_logger()
@@ -57,9 +55,8 @@ def leave() -> None:
 def waiting(queues: list[str]) -> int:
     """Messages in these queues; 0 when the broker cannot be asked, for then nobody can consume."""
     try:
-        with app.connection_for_read(connect_timeout=5) as connection:
-            return sum(int(connection.default_channel._size(queue)) for queue in queues)
-    except (OSError, RedisError, OperationalError):
+        return broker.ask(lambda connection: sum(int(connection.default_channel._size(queue)) for queue in queues))
+    except broker.BrokerAway:
         return 0
 
 

@@ -78,10 +78,7 @@ def _subject(session: Session, tenant_id: str, params: JobParams, subject_id: st
     if params.kind is not JobKind.GENERATE:
         if subject_id is not None:
             raise UsageError("subject_not_wanted", "Only a generate job names a subject; this one trains its own.")
-        subject = Subject(
-            id=new_id(), tenant_id=tenant_id, class_noun=params.class_noun, base_model=settings().base_model
-        )
-        return subject
+        return Subject(id=new_id(), tenant_id=tenant_id, class_noun=params.class_noun, base_model=settings().base_model)
     found = get_subject(session, tenant_id, subject_id) if subject_id else None
     if found is None:
         raise UsageError("subject_missing", "A generate job needs the subject to draw.")

@@ -76,7 +76,8 @@ def _images(session: Session, job: HeldJob, outputs: Path, kept: Kept) -> None:
     of_job = {"tenant_id": job.tenant_id, "job_id": job.id}
     told = _read(outputs / "images.json")["images"]
     rows = [of_job | {"position": number} | _image(image, kept) for number, image in enumerate(told)]
-    connection.execute(insert(Image), rows)
+    if rows:  # an empty list would insert a row of defaults
+        connection.execute(insert(Image), rows)
 
 
 def _image(image: dict[str, Any], kept: Kept) -> dict[str, Any]:
