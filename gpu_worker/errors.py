@@ -29,6 +29,10 @@ class BadStyle(CustomerError):
     """The style or a prompt of the job cannot be drawn."""
 
 
+class BadPrompt(CustomerError):
+    """A prompt asks for more than may be drawn, or for what is not there."""
+
+
 class OutOfMemory(WorkError):
     """The gpu or the machine ran out of memory; another worker, or a smaller batch, may manage."""
 

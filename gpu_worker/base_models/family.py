@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import torch
 from diffusers import DiffusionPipeline
 
+from gpu_worker.prompt_encoding import PromptEncoder
+
 # diffusers' class of the folder's model_index.json → our file that knows this family.
 FAMILIES = {"StableDiffusionPipeline": "gpu_worker.base_models.stable_diffusion"}
 
@@ -74,6 +76,10 @@ class BaseModel(Protocol):
 
         `weights`, (N, 1, h, w) with mean 1, says where errors count more.
         """
+        ...
+
+    def prompt_encoder(self) -> PromptEncoder:
+        """What the generate stage encodes prompts with: any length, emphasis where the family knows it."""
         ...
 
     def pipe(self) -> Any:

@@ -14,6 +14,7 @@ from diffusers import DDPMScheduler, StableDiffusionPipeline
 from safetensors import safe_open
 
 from gpu_worker.base_models.family import Licence
+from gpu_worker.prompt_encoding import ClipText
 
 # Licences of the weights on the hub; both are use-restricted but allow commercial use.
 LICENCES = {
@@ -105,6 +106,10 @@ class StableDiffusion:
             velocity: torch.Tensor = self.noise_scheduler.get_velocity(latents, noise, timesteps)
             return velocity
         return latents if self.prediction_type == "sample" else noise
+
+    def prompt_encoder(self) -> ClipText:
+        """CLIP's last hidden state, emphasis and all."""
+        return ClipText(self.tokenizer, self.text_encoder)
 
     def pipe(self) -> Any:
         """A StableDiffusionPipeline over these very parts, ready to generate."""
