@@ -4,18 +4,25 @@ Nothing is trained, judged or enlarged here.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
 
+from gpu_worker.base_models.family import BaseModel
 from gpu_worker.base_models.pocket import WEIGHTS
+from gpu_worker.conditioning import Conditioning
+from gpu_worker.denoising import Drawing, denoise
 from gpu_worker.device import pick_device, telling_out_of_memory
 from gpu_worker.errors import BadStyle
 from gpu_worker.images import write_png
+from gpu_worker.loras import Loras
+from gpu_worker.prompt_language import FILLED, parse
+from gpu_worker.prompt_language import Prompt as ReadPrompt
 from gpu_worker.prompts import TOKEN, Prompt, Style, fill, load_style
 from gpu_worker.stage import OnStep, StageConfig, silent
 from gpu_worker.weights import is_pocket, load_subject, open_base_model
@@ -28,7 +35,10 @@ SAMPLERS = {  # names that people know → diffusers' classes
 
 
 class GenerateConfig(StageConfig):
-    """What is drawn and how; None takes the style's value, or the base model's size."""
+    """What is drawn and how; None takes the style's value, or the base model's size.
+
+    Prompts are in the language of AUTOMATIC1111: see prompt_language.
+    """
 
     base_model: str = str(WEIGHTS)
     revision: str | None = None
@@ -44,6 +54,7 @@ class GenerateConfig(StageConfig):
     class_noun: str = "person"  # only without a subject: else what it was trained as
     seed: int = Field(default=0, ge=0)
     batch_size: int = Field(default=8, ge=1)  # images drawn at once
+    loras: Path | None = None  # folder with NAME.safetensors for each <lora:NAME:1>
 
 
 @dataclass(frozen=True)
@@ -61,19 +72,23 @@ def generate_images(inputs: Path, outputs: Path, config: GenerateConfig, *, on_s
 
     Without inputs/train the base model draws them, the class noun standing for the subject. Writes
     outputs/NNN.png and outputs/images.json. Image n has the seed `seed` + n, from 0; equal settings on one
-    machine give equal bytes. Raises BadStyle, BadWeights, OutOfMemory.
+    machine give equal bytes. Raises BadStyle, BadPrompt, BadWeights, OutOfMemory.
     """
     style = _style(config)
+    _check_prompts(style, config)
     with telling_out_of_memory():
         device = pick_device()
         dtype = torch.float16 if device.type == "cuda" else torch.float32
         base = open_base_model(config.base_model, config.revision, device, dtype)
         identifier, class_noun = "", config.class_noun
-        if (inputs / "train").is_dir():
+        has_subject = (inputs / "train").is_dir()
+        if has_subject:
             trained = load_subject(base, inputs / "train")["config"]
             identifier, class_noun = trained["identifier"], trained["class_noun"]
         plans = _plans(style, config, identifier, class_noun)
-        _draw(_pipe(base, config.sampler or style.sampler), plans, style, config, outputs, on_step or silent)
+        pipe = _pipe(base, config.sampler or style.sampler)
+        loras = Loras(pipe, config.loras, has_subject=has_subject)
+        _draw(base, pipe, loras, plans, style, config, outputs, on_step or silent)
 
 
 def _style(config: GenerateConfig) -> Style:
@@ -88,12 +103,23 @@ def _style(config: GenerateConfig) -> Style:
     return style
 
 
+def _check_prompts(style: Style, config: GenerateConfig) -> None:
+    """Before any weights are read. Raises BadPrompt."""
+    for prompt in style.prompts:
+        parse(prompt.prompt)
+        parse(_negative(prompt, style, config), negative=True)
+
+
+def _negative(prompt: Prompt, style: Style, config: GenerateConfig) -> str:
+    told = (config.negative_prompt, prompt.negative_prompt)
+    return next((negative for negative in told if negative is not None), style.negative_prompt)
+
+
 def _plans(style: Style, config: GenerateConfig, identifier: str, class_noun: str) -> list[Plan]:
     plans: list[Plan] = []
     for index, prompt in enumerate(style.prompts):
         text = fill(prompt.prompt, identifier, class_noun)
-        negative = prompt.negative_prompt if prompt.negative_prompt is not None else style.negative_prompt
-        negative = config.negative_prompt if config.negative_prompt is not None else negative
+        negative = _negative(prompt, style, config)
         for _ in range(config.num_images_per_prompt):
             plans.append(Plan(index, text, negative, config.seed + len(plans)))
     return plans
@@ -108,39 +134,50 @@ def _pipe(base: Any, sampler: str | None) -> Any:
     return pipe
 
 
-def _draw(pipe: Any, plans: list[Plan], style: Style, config: GenerateConfig, outputs: Path, on_step: OnStep) -> None:
-    told = []
+def _draw(
+    base: BaseModel,
+    pipe: Any,
+    loras: Loras,
+    plans: list[Plan],
+    style: Style,
+    config: GenerateConfig,
+    outputs: Path,
+    on_step: OnStep,
+) -> None:
+    told: list[dict[str, Any]] = []
     steps = config.num_inference_steps or style.num_inference_steps
-    for start in range(0, len(plans), config.batch_size):
-        batch = plans[start : start + config.batch_size]
-        images = pipe(
-            prompt=[plan.prompt for plan in batch],
-            negative_prompt=[plan.negative_prompt for plan in batch],
-            generator=[torch.Generator().manual_seed(plan.seed) for plan in batch],
-            num_inference_steps=steps,
-            guidance_scale=config.guidance_scale or style.guidance_scale,
-            width=config.width,
-            height=config.height,
-            output_type="np",
-            callback_on_step_end=_after_step(start, len(batch), len(plans), steps, on_step),
-        ).images
-        for number, (plan, image) in enumerate(zip(batch, images, strict=True), start + 1):
+    guidance = config.guidance_scale or style.guidance_scale
+    drawing = Drawing(steps, guidance, config.width, config.height)
+    prompts = [parse(plan.prompt, limits=FILLED) for plan in plans]
+    for prompt in prompts:
+        loras.check(prompt.loras)
+    for batch in _batches(prompts, config.batch_size):
+        start, wanted = batch[0], [plans[number] for number in batch]
+        negatives = [parse(plan.negative_prompt, negative=True) for plan in wanted]
+        loras.use(prompts[start].loras)
+        conditioning = Conditioning(base.prompt_encoder(), [prompts[n] for n in batch], negatives, steps)
+        report = _after_step(start, len(batch), len(plans), steps, on_step)
+        images = denoise(pipe, [plan.seed for plan in wanted], conditioning.at, drawing, report)
+        for number, plan, image in zip(batch, wanted, images, strict=True):
             pixels = (image * 255).round().astype("uint8")
-            write_png(pixels, outputs / f"{number:03d}.png")
-            size = {"width": pixels.shape[1], "height": pixels.shape[0]}
-            told.append({"file": f"{number:03d}.png", **vars(plan), **size})
+            name = f"{number + 1:03d}.png"
+            write_png(pixels, outputs / name)
+            told.append({"file": name, **vars(plan), "width": pixels.shape[1], "height": pixels.shape[0]})
     (outputs / "images.json").write_text(json.dumps({"images": told}, indent=1))
 
 
-def _after_step(start: int, count: int, total: int, steps: int, on_step: OnStep) -> Callable[..., dict[str, Any]]:
-    """diffusers' callback: this batch's inference steps as a share of all images."""
+def _batches(prompts: Sequence[ReadPrompt], size: int) -> Iterator[list[int]]:
+    """Numbers of images that are drawn at once: neighbours with the same LoRAs."""
+    for _, alike in groupby(range(len(prompts)), lambda number: prompts[number].loras):
+        numbers = list(alike)
+        yield from (numbers[start : start + size] for start in range(0, len(numbers), size))
 
-    def report(pipe: Any, step: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        progress = (start + count * (step + 1) / steps) / total
-        on_step(
-            min(1.0, progress),
-            f"images {start + 1}-{start + count}/{total} inference step {step + 1}/{steps}",
-        )
-        return {}
+
+def _after_step(start: int, count: int, total: int, steps: int, on_step: OnStep) -> Callable[[int], None]:
+    """This batch's inference steps as a share of all images."""
+
+    def report(step: int) -> None:
+        progress = (start + count * step / steps) / total
+        on_step(min(1.0, progress), f"images {start + 1}-{start + count}/{total} inference step {step}/{steps}")
 
     return report
