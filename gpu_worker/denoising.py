@@ -61,8 +61,9 @@ def guided(
 ) -> torch.Tensor:
     """The unet's prediction for each latent (N, channels, h, w), led by its guides.
 
-    Classifier-free guidance (Ho & Salimans, 2022), equation 6, over a composed prediction: the negative's, plus each part's
-    difference from it times its weight (Liu et al., 2022, equation 11). One part of weight 1 is plain guidance.
+    Classifier-free guidance (Ho & Salimans, 2022, section 3.2) over a composed prediction: the negative's, plus
+    each part's difference from it times its weight (Liu et al., 2022, conjunction). One part of weight 1 is plain
+    guidance.
     """
     wanted = [(number, part) for number, guide in enumerate(guides) for part, _ in guide.parts]
     plain = [len(guide.parts) == 1 and guide.parts[0][1] == 1 for guide in guides]

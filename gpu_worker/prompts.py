@@ -6,14 +6,23 @@ No model is asked here and nothing is drawn.
 import re
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from gpu_worker.errors import BadStyle
+from gpu_worker.errors import BadPrompt, BadStyle
+from gpu_worker.prompt_language import parse
 
 Family = Literal["pocket", "stable-diffusion"]
 TOKEN = "{token}"  # noqa: S105  # where a style's prompt names the subject
+
+
+def _readable(text: str) -> str:
+    try:
+        parse(text)
+    except BadPrompt as refused:
+        raise ValueError(refused.sentence) from refused
+    return text
 
 
 class Prompt(BaseModel):
@@ -21,7 +30,7 @@ class Prompt(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prompt: str = Field(min_length=1, max_length=500, pattern=re.escape(TOKEN))
+    prompt: Annotated[str, AfterValidator(_readable)] = Field(min_length=1, max_length=2000, pattern=re.escape(TOKEN))
     negative_prompt: str | None = None  # None: the style's
 
 

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     rembg_model: str = Field("birefnet-portrait", description="Of the matting `rembg`, as rembg names it.")
     rembg_weights: str = Field("", description="Folder or s3://bucket/prefix with MODEL.onnx and MODEL.onnx.sha256.")
     upscale_weights: str = Field("", description="Safetensors for spandrel, on a GPU; empty: Real-ESRGAN by ncnn.")
+    loras: str = Field("", description="Folder, the same everywhere, with NAME.safetensors for `<lora:NAME:1>`.")
     gpu: str = Field("", description="The GPU of this worker; set by `photogen worker --gpu`.")
     worker_name: str = Field("", description="Set by `photogen worker`; names the lease's owner.")
     work_dir: Path | None = Field(None, description="Scratch folder of a stage run; empty: the system's.")

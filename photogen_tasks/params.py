@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from photogen_tasks.prompts import readable
 from photogen_tasks.stages import JobKind
 
 # No control characters: PostgreSQL refuses NUL, and terminals obey some of the others.
-ShortText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")
+PromptText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    AfterValidator(readable),
 ]
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z ]{0,23}$")]
 MAX_PHOTOS = 20  # DreamBooth gains nothing beyond; the upload page says the same
@@ -25,7 +28,12 @@ class JobParams(BaseModel):
     kind: JobKind = JobKind.PORTRAIT
     class_noun: Word = Field("person", description="What the subject is called: man, woman, person.")
     style: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,40}$")] = "demo"
-    prompts: tuple[ShortText, ...] = Field((), max_length=16, description="Instead of a style; {token} is the subject.")
+    prompts: tuple[PromptText, ...] = Field(
+        (),
+        max_length=16,
+        description="Instead of a style; {token} is the subject. In AUTOMATIC1111's language: `(x:1.3)`, `[a:b:0.5]`, "
+        "`[a|b]`, `AND`, `BREAK`, `<lora:name:1>`.",
+    )
     num_images_per_prompt: int = Field(1, ge=1, le=8)
     seed: int = Field(0, ge=0, lt=2**31 - MAX_IMAGES, description="Image n takes seed + n.")
     few_photos: bool = Field(False, description="One good photo is enough: more are made of it.")

@@ -31,6 +31,8 @@ def _operators(stage: Stage) -> dict[str, Any]:
     config = settings()
     if stage is Stage.UPSCALE:
         return {"upscale_weights": config.upscale_weights or None}
+    if stage is Stage.GENERATE:
+        return {"loras": config.loras or None}
     if stage is Stage.PREPROCESS:
         return {
             "min_photos": config.min_photos,

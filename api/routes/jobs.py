@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from api.deps import Before, JobId, Limit, Tenant
 from api.errors import Answers, responses
 from api.schemas import ImageOut, ImagesOut, JobIn, JobOut, JobPhotosOut, JobsOut
-from photogen_tasks import erase, jobs, photos, pipeline, styles
+from photogen_tasks import erase, jobs, photos, pipeline, prompts, styles
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import UsageError
 from photogen_tasks.models import Image, Job
@@ -20,7 +20,6 @@ from photogen_tasks.stages import JobKind, Status
 from photogen_tasks.storage import storage
 
 router = APIRouter(tags=["jobs"])
-SUBJECT = "{token}"  # stands for identifier and class noun in a customer's prompt
 BEFORE: Answers = {200: {"model": JobOut, "description": "Submitted before under this key."}}
 IdempotencyKey = Annotated[
     str | None,
@@ -87,8 +86,7 @@ def _check_drawing(body: JobIn) -> None:
     if body.kind is JobKind.TRAIN:
         return
     if body.prompts and body.style in styles.catalogue():
-        if not all(SUBJECT in prompt for prompt in body.prompts):
-            raise UsageError("prompt_without_token", f"Every prompt must name the subject as {SUBJECT}.")
+        prompts.check(body.prompts)
         return
     count = len(styles.known(body.style).prompts) * body.num_images_per_prompt
     if count > MAX_IMAGES:

@@ -9,4 +9,17 @@ from gpu_worker.prompt_language.language import Part, Prompt, Stretch, parse
 from gpu_worker.prompt_language.limits import FILLED, LIMITS, Limits
 from gpu_worker.prompt_language.loras import Lora
 
-__all__ = ["FILLED", "LIMITS", "BadPrompt", "Limits", "Lora", "Part", "Prompt", "Section", "Span", "Stretch", "Text", "parse"]
+__all__ = [
+    "FILLED",
+    "LIMITS",
+    "BadPrompt",
+    "Limits",
+    "Lora",
+    "Part",
+    "Prompt",
+    "Section",
+    "Span",
+    "Stretch",
+    "Text",
+    "parse",
+]

@@ -79,28 +79,28 @@ def read_edits(text: str, limits: Limits) -> tuple[Node, ...]:
     """
     stack = [_Open("")]
     squares = 0  # open ones: a `]` without any is text
-    for token in Scanner(text):
+    for piece in Scanner(text):
         top = stack[-1]
-        if token in ("(", "["):
-            stack.append(_Open(token))
-            squares += token == "["
+        if piece in ("(", "["):
+            stack.append(_Open(piece))
+            squares += piece == "["
             if len(stack) - 1 > limits.nesting:
                 refuse("nested_too_deep", f"The prompt nests brackets more than {limits.nesting} deep.")
-        elif token in CLOSES:
-            can_close = squares if token == "]" else len(stack) - 1 - squares
-            squares -= _close(stack, token, limits) if can_close else _stray(top, token)
-        elif token in SEPARATORS and top.bracket == "[":
-            top.separators.append(token)
+        elif piece in CLOSES:
+            can_close = squares if piece == "]" else len(stack) - 1 - squares
+            squares -= _close(stack, piece, limits) if can_close else _stray(top, piece)
+        elif piece in SEPARATORS and top.bracket == "[":
+            top.separators.append(piece)
             top.fields.append([])
         else:
-            top.fields[-1].append(token)
+            top.fields[-1].append(piece)
     while len(stack) > 1:
         _give_up(stack)
     return tuple(stack[0].fields[0])
 
 
-def _stray(top: _Open, token: str) -> int:
-    top.fields[-1].append(token)
+def _stray(top: _Open, piece: str) -> int:
+    top.fields[-1].append(piece)
     top.broken = True
     return 0
 
@@ -113,16 +113,16 @@ def _give_up(stack: list[_Open]) -> int:
     return given_up.bracket == "["
 
 
-def _close(stack: list[_Open], token: str, limits: Limits) -> int:
+def _close(stack: list[_Open], piece: str, limits: Limits) -> int:
     """End the nearest bracket of this kind; those opened inside it and still open are text. How many were square."""
     squares = 0
-    while stack[-1].bracket != CLOSES[token]:
+    while stack[-1].bracket != CLOSES[piece]:
         squares += _give_up(stack)
     closed = stack.pop()
-    node = _editing(closed, limits) if token == "]" and not closed.broken else None
+    node = _editing(closed, limits) if piece == "]" and not closed.broken else None
     stack[-1].broken |= closed.broken
-    stack[-1].fields[-1].append(node or closed.raw(token))
-    return squares + (token == "]")
+    stack[-1].fields[-1].append(node or closed.raw(piece))
+    return squares + (piece == "]")
 
 
 def _editing(closed: _Open, limits: Limits) -> Edit | Alternation | None:

@@ -39,54 +39,54 @@ def read_emphasis(text: str, *, most: float = float("inf"), square: float = 1 / 
     A bracket that is never closed reaches to the end, one that was never opened is text. The two kinds do not
     see each other: `(a [b) c]` is two ranges that overlap. Weights beyond `most` are held at it, either way.
     """
-    tokens = list(Scanner(text))
-    factors, closers = _match(tokens, square)
+    marks = list(Scanner(text))
+    factors, closers = _match(marks, square)
     sections: list[list[_Run]] = [[]]
     products: dict[str, list[float]] = {"(": [1.0], "[": [1.0]}
-    for at, token in enumerate(tokens):
+    for at, mark in enumerate(marks):
         if at in factors:
-            products[token].append(products[token][-1] * factors[at])
+            products[mark].append(products[mark][-1] * factors[at])
         elif at in closers:
             if closers[at]:
                 products[closers[at]].pop()
         else:
             weight = products["("][-1] * products["["][-1]
-            _add(sections, token, max(-most, min(most, weight)))
+            _add(sections, mark, max(-most, min(most, weight)))
     return tuple(tuple(Span("".join(run.pieces), run.weight) for run in section) for section in sections)
 
 
-def _match(tokens: list[str], square: float) -> tuple[dict[int, float], dict[int, str]]:
-    """The factor of each opening token, and which tokens close: the kind they close, or "" beside a closing one."""
+def _match(marks: list[str], square: float) -> tuple[dict[int, float], dict[int, str]]:
+    """The factor of each opening sign, and which marks close: the kind they close, or "" beside a closing one."""
     opened: dict[str, list[int]] = {"(": [], "[": []}
     factors: dict[int, float] = {}
     closers: dict[int, str] = {}
-    for at, token in enumerate(tokens):
+    for at, mark in enumerate(marks):
         if at in closers:
             continue
-        weight = _weight(tokens, at) if token == ":" else None
-        if token in opened:
-            opened[token].append(at)
+        weight = _weight(marks, at) if mark == ":" else None
+        if mark in opened:
+            opened[mark].append(at)
         elif weight is not None and opened["("]:
             factors[opened["("].pop()] = weight
             closers |= {at: "(", at + 1: "", at + 2: ""}
-        elif token == ")" and opened["("]:
+        elif mark == ")" and opened["("]:
             factors[opened["("].pop()] = ROUND
             closers[at] = "("
-        elif token == "]" and opened["["]:
+        elif mark == "]" and opened["["]:
             factors[opened["["].pop()] = square
             closers[at] = "["
     return factors | dict.fromkeys(opened["("], ROUND) | dict.fromkeys(opened["["], square), closers
 
 
-def _weight(tokens: list[str], at: int) -> float | None:
-    """The number of `:1.3)` when these three tokens stand at `at`."""
-    if tokens[at + 2 : at + 3] != [")"]:
+def _weight(marks: list[str], at: int) -> float | None:
+    """The number of `:1.3)` when these three marks stand at `at`."""
+    if marks[at + 2 : at + 3] != [")"]:
         return None
-    return read_number(tokens[at + 1])
+    return read_number(marks[at + 1])
 
 
-def _add(sections: list[list[_Run]], token: str, weight: float) -> None:
-    for number, piece in enumerate([token] if token in SPECIAL else _split_at_breaks(token)):
+def _add(sections: list[list[_Run]], mark: str, weight: float) -> None:
+    for number, piece in enumerate([mark] if mark in SPECIAL else _split_at_breaks(mark)):
         if number:
             sections.append([])
         text = unescape(piece)

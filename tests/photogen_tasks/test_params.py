@@ -43,6 +43,29 @@ def test_control_characters_are_refused(prompt: str) -> None:
         JobParams(prompts=(prompt,))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "code"),
+    [
+        ("{token} (tall:11)", "weight_out_of_range"),
+        ("{token}" + "(" * 21, "nested_too_deep"),
+        ("{token} <hypernet:a:1>", "unknown_tag"),
+        ("{token} <lora:../a:1>", "bad_lora"),
+        ("{token} [a:b:-1]", "step_out_of_range"),
+        ("{token} AND " * 8 + "a", "too_many_parts"),
+    ],
+)
+def test_a_prompt_that_cannot_be_drawn_is_refused_by_its_field(prompt: str, code: str) -> None:
+    with pytest.raises(ValidationError, match=code) as refused:
+        JobParams(prompts=("a {token}", prompt))
+    assert refused.value.errors()[0]["loc"] == ("prompts", 1)
+
+
+def test_a_prompt_may_be_long_but_not_longer() -> None:
+    JobParams(prompts=("{token}" + "a" * 1993,))
+    with pytest.raises(ValidationError, match="at most 2000"):
+        JobParams(prompts=("{token}" + "a" * 1994,))
+
+
 @pytest.mark.parametrize("kind", list(JobKind))
 def test_every_kind_has_stages_in_river_order(kind: JobKind) -> None:
     stages = kind.stages

@@ -39,11 +39,13 @@ def test_choices_pass_and_what_was_left_open_does_not(job: HeldJob) -> None:
 
 def test_each_stage_is_told_of_its_own_weights(job: HeldJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PHOTOGEN_UPSCALE_WEIGHTS", "/weights/x4.safetensors")
+    monkeypatch.setenv("PHOTOGEN_LORAS", "/weights/loras")
     monkeypatch.setenv("PHOTOGEN_MATTING", "rembg")
     monkeypatch.setenv("PHOTOGEN_REMBG_MODEL", "u2net")
     monkeypatch.setenv("PHOTOGEN_REMBG_WEIGHTS", str(tmp_path))
     settings.cache_clear()
     assert stage_params(job, Stage.UPSCALE)["upscale_weights"] == "/weights/x4.safetensors"
+    assert stage_params(job, Stage.GENERATE)["loras"] == "/weights/loras"
     matte = stage_params(job, Stage.MATTE)
     assert (matte["matting"], matte["rembg_model"], matte["rembg_weights"]) == ("rembg", "u2net", str(tmp_path))
     assert not {"matting", "upscale_weights"} & set(stage_params(job, Stage.TRAIN))

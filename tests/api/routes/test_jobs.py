@@ -59,6 +59,8 @@ def test_a_submitted_job_is_accepted_and_can_be_watched(both: Callable[[str], Ca
         ({"style": "no-such"}, 422, "unknown_style"),
         ({"prompts": ["a photo of somebody"]}, 422, "prompt_without_token"),
         ({"prompts": ["{token}"] * 16, "num_images_per_prompt": 8}, 422, "invalid_request"),
+        ({"prompts": ["{token} (tall:11)"]}, 422, "invalid_request"),
+        ({"prompts": ["{token} <lora:no-such:1>"]}, 422, "unknown_lora"),
         ({"colour": "red"}, 422, "invalid_request"),
         ({"seed": 2**31}, 422, "invalid_request"),
         ({"seed": True}, 422, "bad_photo_count"),
@@ -68,6 +70,12 @@ def test_what_cannot_run_is_refused(caller: Caller, body: dict[str, Any], status
     answer = caller.submit(**body)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert count(Job) == count(Subject) == 0
+
+
+def test_a_prompt_that_cannot_be_drawn_names_its_field(caller: Caller) -> None:
+    told = caller.submit(prompts=["{token}", "{token} (tall:11)"]).json()["errors"]
+    assert [(error["where"], "beyond 10" in error["what"]) for error in told] == [("body.prompts.1", True)]
+    assert "prompts.1" in caller.submit(prompts=["{token}", "{token} <lora:no-such:1>"]).json()["detail"]
 
 
 def test_an_unknown_style_names_the_known_ones(caller: Caller) -> None:

@@ -1,0 +1,42 @@
+"""Customers' prompts before a job exists: what generate could not draw is refused here. Nothing is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from photogen_tasks.config import settings
+from photogen_tasks.errors import UsageError
+
+TOKEN = "{token}"  # noqa: S105  # stands for identifier and class noun
+SUBJECT = "subject"  # <lora:subject:0.8>: the customer's own weights
+
+
+def readable(text: str) -> str:
+    """The same text. Raises ValueError, which pydantic tells with the field, for what the prompt language refuses."""
+    from gpu_worker.prompt_language import BadPrompt, parse
+
+    try:
+        parse(text)
+    except BadPrompt as refused:
+        raise ValueError(f"{refused.sentence} ({refused.code})") from refused
+    return text
+
+
+def check(prompts: Sequence[str]) -> None:
+    """What no prompt shows by itself. Raises UsageError with `prompt_without_token` or `unknown_lora`."""
+    from gpu_worker.prompt_language import parse
+
+    if any(TOKEN not in prompt for prompt in prompts):
+        raise UsageError("prompt_without_token", f"Every prompt must name the subject as {TOKEN}.")
+    known = known_loras()
+    for number, prompt in enumerate(prompts):
+        for lora in parse(prompt).loras:
+            if lora.name not in known:
+                raise UsageError("unknown_lora", f"prompts.{number}: there is no LoRA {lora.name!r}.")
+
+
+def known_loras() -> set[str]:
+    """Names that a prompt may give: the subject's, and those of the operator's files."""
+    folder = settings().loras
+    return {SUBJECT} | ({path.stem for path in Path(folder).glob("*.safetensors")} if folder else set())
