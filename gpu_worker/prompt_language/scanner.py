@@ -17,7 +17,7 @@ class Scanner:
         self.steps = 0
 
     def __iter__(self) -> Iterator[str]:
-        """Runs and signs in order; joined they are the text. An escaped character stays in its run, with its backslash."""
+        """Runs and signs in order; joined they are the text. What is escaped stays in its run, with its backslash."""
         text, start, at = self.text, 0, 0
         while at < len(text):
             self.steps += 1
