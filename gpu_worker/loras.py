@@ -44,21 +44,27 @@ class Loras:
         if loras == self._used:
             return
         self.check(loras)
-        weights = {self._subject: {"unet": 1.0, "text_encoder": 1.0}} if self._subject else {}
+        wanted = {self._subject: Lora(SUBJECT, 1.0, 1.0)} if self._subject else {}
         for lora in loras:
             name = self._subject if lora.name == SUBJECT else self._loaded(lora.name)
             if name is not None:  # images of the base model have no subject to weaken
-                weights[name] = {"unet": lora.weight, "text_encoder": lora.text_weight}
-        self._set(weights)
+                wanted[name] = lora
+        self._set(wanted)
         self._used = loras
 
-    def _set(self, weights: dict[str, dict[str, float]]) -> None:
-        if not weights:
+    def _set(self, wanted: dict[str, Lora]) -> None:
+        if not wanted:
             if self._adapters:
                 self._pipe.disable_lora()
             return
         self._pipe.enable_lora()
-        self._pipe.set_adapters(list(weights), adapter_weights=list(weights.values()))
+        self._pipe.set_adapters(list(wanted), adapter_weights=[self._by_part(*each) for each in wanted.items()])
+
+    def _by_part(self, adapter: str, lora: Lora) -> dict[str, float]:
+        """The weights of the parts that the adapter has something for."""
+        weights = {"unet": lora.weight, "text_encoder": lora.text_weight}
+        held = self._pipe.get_list_adapters()
+        return {part: weight for part, weight in weights.items() if adapter in held.get(part, ())}
 
     def _loaded(self, name: str) -> str:
         if name not in self._adapters:

@@ -11,6 +11,7 @@ class Limits:
     """Caps on one prompt. Time and memory grow with these alone."""
 
     characters: int = 2000  # some 400 tokens of English: six chunks
+    bytes: int = 4000  # as UTF-8: no byte makes more than one token
     brackets: int = 200  # opened ones, of both kinds
     nesting: int = 20
     parts: int = 8  # joined by AND; each costs the unet a pass
@@ -22,7 +23,7 @@ class Limits:
 
 LIMITS = Limits()
 # A prompt in which {token} has become an identifier and a noun is longer than the customer's.
-FILLED = replace(LIMITS, characters=8000)
+FILLED = replace(LIMITS, characters=8000, bytes=10_000)
 
 
 def refuse(code: str, sentence: str) -> Never:
@@ -34,6 +35,9 @@ def check_length(text: str, limits: Limits) -> None:
     """Before anything is parsed. Raises BadPrompt with `prompt_too_long` or `too_many_brackets`."""
     if len(text) > limits.characters:
         refuse("prompt_too_long", f"The prompt has {len(text)} characters; at most {limits.characters} are allowed.")
+    size = len(text.encode("utf-8", "replace"))
+    if size > limits.bytes:
+        refuse("prompt_too_long", f"The prompt has {size} bytes of UTF-8; at most {limits.bytes} are allowed.")
     opened = text.count("(") + text.count("[")
     if opened > limits.brackets:
         refuse("too_many_brackets", f"The prompt opens {opened} brackets; at most {limits.brackets} are allowed.")

@@ -73,6 +73,7 @@ def test_there_are_vectors_enough() -> None:
     ("text", "code"),
     [
         ("a" * 2001, "prompt_too_long"),
+        ("🙂" * 1001, "prompt_too_long"),
         ("()" * 201, "too_many_brackets"),
         ("(" * 21, "nested_too_deep"),
         ("([" * 11, "nested_too_deep"),
@@ -174,10 +175,10 @@ def test_an_escaped_text_is_that_text(text: str) -> None:
 
 @pytest.mark.slow
 def test_a_million_random_texts() -> None:
-    """One seed, texts of up to 24 pieces; none may raise anything but BadPrompt."""
+    """One seed, texts of up to 15 pieces; none may raise anything but BadPrompt."""
     chance = random.Random(7)
     for _ in range(1_000_000):
-        text = "".join(chance.choices(PIECES, k=chance.randrange(24)))
+        text = "".join(chance.choices(PIECES, k=chance.randrange(16)))
         try:
             for part in parse(text).parts:
                 part.schedule(3)
@@ -203,7 +204,7 @@ def lines_run(action: Callable[[], object]) -> int:
     return count
 
 
-FREE = Limits(10**9, 10**9, LIMITS.nesting, 10**9, 10**9, 10**9, weight=float("inf"), step=10**9)
+FREE = Limits(10**9, 10**9, 10**9, LIMITS.nesting, 10**9, 10**9, 10**9, weight=float("inf"), step=10**9)
 HOSTILE = {
     "letters": "a",
     "blanks": " ",
@@ -240,8 +241,8 @@ def test_time_is_linear(piece: str) -> None:
         with suppress(BadPrompt):
             parse(text, limits=FREE).parts[0].schedule(2)
 
-    short, long = (lines_run(partial(read, (piece * length)[:length])) for length in (3000, 6000))
-    assert short > 100
+    short, long = (lines_run(partial(read, (piece * length)[:length])) for length in (1000, 2000))
+    assert short > 1000
     assert long <= 2.1 * short
 
 
