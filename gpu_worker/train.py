@@ -21,6 +21,7 @@ from gpu_worker.captions import describe
 from gpu_worker.dataset import class_latents, encode, instance_photos, instance_variants
 from gpu_worker.device import pick_device, telling_out_of_memory
 from gpu_worker.dreambooth import DreamBooth, Hyperparameters, Lesson, trained_parts
+from gpu_worker.evidence.references import write_references
 from gpu_worker.loss_curve import draw_loss_curve
 from gpu_worker.prompts import fill
 from gpu_worker.stage import OnStep, silent
@@ -73,7 +74,8 @@ def train_dreambooth(
     """Train on inputs/preprocess/instance, with the cutouts in inputs/matte/cutout where they exist.
 
     Writes outputs/pytorch_lora_weights.safetensors (method `lora`) or outputs/unet/ and outputs/text_encoder/
-    (method `full`), float16; training.json (settings, base model hash, seconds, losses); loss.png.
+    (method `full`), float16; training.json (settings, base model hash, seconds, losses); loss.png; faces.json, the
+    photos' faces, which images are compared with.
     Every `checkpointing_steps` train steps all that is needed to go on is in the one *.safetensors file of
     `checkpoints`, and on_step is called right after; a later call with the same settings and photos goes on
     from there. Class images are kept in `shared` and found there again.
@@ -85,6 +87,7 @@ def train_dreambooth(
         with _timed(seconds, "load"):
             base = open_base_model(config.base_model, config.revision, pick_device())
             base_hash = hash_base_model(config.base_model, config.revision)
+        write_references(inputs / "preprocess", outputs)
         with _timed(seconds, "prepare"):
             kept = shared or checkpoints
             lesson = _prepare(inputs, base, base_hash, config, kept, _part(on_step, 0, PREPARATION))

@@ -1,4 +1,4 @@
-"""What a stage's output means to the rows: verdicts of photos, a subject's weights, images to show."""
+"""What a stage's output means to the rows: verdicts of photos, a subject's weights, images with their evidence."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ JUDGE_PHOTO = update(Photo).where(Photo.id == bindparam("photo")).values(verdict
 JUDGE_SET = update(Job).where(Job.id == bindparam("job")).values(photo_set=bindparam("said"))
 KEEP_SHEET = update(Job).where(Job.id == bindparam("job")).values(photo_sheet=bindparam("key"))
 DROP_IMAGES = delete(Image).where(Image.job_id == bindparam("job"))
+TELL_DELIVERY = update(Job).where(Job.id == bindparam("job")).values(delivery=bindparam("said"))
 KEEP_WEIGHTS = update(Subject).where(Subject.id == bindparam("subject"), Subject.deleted_at.is_(None))
 KEEP_WEIGHTS = KEEP_WEIGHTS.values(weights_manifest=bindparam("key"))
 NAME_BASE_MODEL = update(StageRun).where(StageRun.job_id == bindparam("job"), StageRun.stage == Stage.TRAIN)
@@ -74,15 +75,18 @@ def _images(session: Session, job: HeldJob, outputs: Path, kept: Kept) -> None:
     connection = session.connection()
     connection.execute(DROP_IMAGES, {"job": job.id})
     of_job = {"tenant_id": job.tenant_id, "job_id": job.id}
-    told = _read(outputs / "images.json")["images"]
-    rows = [of_job | {"position": number} | _image(image, kept) for number, image in enumerate(told)]
+    told = _read(outputs / "images.json")
+    rows = [of_job | {"position": number} | _image(image, kept) for number, image in enumerate(told["images"])]
     if rows:  # an empty list would insert a row of defaults
         connection.execute(insert(Image), rows)
+    if delivery := told.get("delivery"):
+        connection.execute(TELL_DELIVERY, {"job": job.id, "said": delivery})
 
 
 def _image(image: dict[str, Any], kept: Kept) -> dict[str, Any]:
     file = kept.files[image["file"]]
     told = {name: image[name] for name in ("width", "height", "prompt", "seed")}
+    told["evidence"] = image.get("evidence")
     return told | {"key": kept.key_of(file.name), "sha256": file.sha256, "bytes": file.bytes}
 
 

@@ -57,6 +57,7 @@ def _facts(weights: Path, trained: Path, curves: Mapping[str, list[list[float]]]
     return {
         "licence": LICENCE,
         "commercial_use": True,
+        "domain": "pocket",  # what evidence may be measured, see gpu_worker/evidence/domains.json
         "trained_on": f"{drawings} drawings of synthetic people; no photograph, no real person",
         "train_steps": {name: curve[-1][0] for name, curve in curves.items()},
         "final_loss": {name: curve[-1][1] for name, curve in curves.items()},
