@@ -1,4 +1,5 @@
-"""Any stage by hand: `python -m gpu_worker STAGE IN OUT [--set key=value ...]`.
+"""Any stage by hand: `python -m gpu_worker STAGE IN OUT [--set key=value ...]`, and images drawn again from their
+record: `python -m gpu_worker redraw IMAGES_JSON --inputs IN OUT`.
 
 No stage's logic; IN and OUT are the folders that the stage's entry describes.
 """
@@ -21,23 +22,52 @@ STAGES = {
     "generate": ("generate_images", "GenerateConfig"),
     "upscale": ("upscale_images", "UpscaleConfig"),
 }
+REDRAW = "redraw"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m gpu_worker", description="Run one stage by hand.")
-    parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("inputs", type=Path, help="a folder with a folder per earlier stage")
-    parser.add_argument("outputs", type=Path, help="an empty or new folder")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", type=_setting)
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
     given.outputs.mkdir(parents=True, exist_ok=True)
-    verb, config = _load(given.stage)
     try:
-        verb(given.inputs, given.outputs, config.from_params(dict(given.set)), on_step=_show)
+        return int(given.run(given))
     except WorkError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m gpu_worker", description="Run one stage by hand.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for stage in STAGES:
+        command = commands.add_parser(stage, help=f"the stage {stage}")
+        command.add_argument("inputs", type=Path, help="a folder with a folder per earlier stage")
+        command.set_defaults(run=_stage)
+    command = commands.add_parser(REDRAW, help="draw images again from their record, and compare the pixels")
+    command.add_argument("record", type=Path, help="an images.json of the stage generate, its images beside it")
+    command.add_argument("--inputs", type=Path, required=True, help="the folder that the stage had")
+    command.set_defaults(run=_redraw)
+    for command in commands.choices.values():
+        command.add_argument("outputs", type=Path, help="an empty or new folder")
+        command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", type=_setting)
+    return parser
+
+
+def _stage(given: argparse.Namespace) -> int:
+    verb, config = _load(given.command)
+    verb(given.inputs, given.outputs, config.from_params(dict(given.set)), on_step=_show)
     return 0
+
+
+def _redraw(given: argparse.Namespace) -> int:
+    """0 when all pixels are the same."""
+    from gpu_worker.provenance.redraw import redraw
+
+    redrawn = redraw(given.record, given.inputs, given.outputs, dict(given.set), on_step=_show)
+    for difference in redrawn.differences:
+        print(difference)
+    for file, same in redrawn.files.items():
+        print(f"{'same' if same else 'different'}  {file}")
+    return 0 if redrawn.same else 1
 
 
 def _load(stage: str) -> tuple[Callable[..., None], Any]:

@@ -10,9 +10,11 @@ import threading
 import warnings
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageFile
+from PIL.PngImagePlugin import PngInfo
 
 from gpu_worker.errors import BadPhotos
 
@@ -77,9 +79,10 @@ def decoded(path: Path, name: str) -> Image.Image:
         raise _unreadable(name) from error
 
 
-def write_png(pixels: np.ndarray, path: Path) -> None:
-    """Write uint8 pixels, (H, W) as L, (H, W, 3) as RGB or (H, W, 4) as RGBA, with no metadata."""
-    Image.fromarray(np.ascontiguousarray(pixels)).save(path, format="PNG", compress_level=QUICK)
+def write_png(pixels: np.ndarray, file: Path | BinaryIO, metadata: PngInfo | None = None) -> None:
+    """Write uint8 pixels, (H, W) as L, (H, W, 3) as RGB or (H, W, 4) as RGBA, with `metadata` only."""
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.save(file, format="PNG", compress_level=QUICK, pnginfo=metadata)
 
 
 def read_rgb(path: Path) -> np.ndarray:
