@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 EXTRAS := api,monitoring,local,gpu,draw,rembg,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline bench-generate compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -61,6 +61,9 @@ bench-photos: install ## the gate and the mattes: how right, how fast
 
 bench-pipeline: install ## the pipeline's overhead: five-stage no-op jobs against a raw Celery chain
 	$(BIN)/python -m tests.benchmarks.pipeline
+
+bench-generate: install ## the resident engine against the bare loop and plain scripts
+	$(BIN)/python -m tests.benchmarks.generate
 
 compose-test: install ## build both images, bring the stack up, send one job, take all down
 	bash tests/compose/run.sh

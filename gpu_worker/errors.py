@@ -41,5 +41,25 @@ class BadWeights(WorkError):
     """A base model or a subject's weights cannot be read, or do not fit each other."""
 
 
+class NothingAccepted(WorkError):
+    """Of all images drawn for a job, none may be delivered: the subject's weights or the limits are wrong."""
+
+    def __init__(self, drawn: int, rejected: dict[str, int]) -> None:
+        reasons = ", ".join(f"{count} {code}" for code, count in sorted(rejected.items()))
+        super().__init__(f"None of {drawn} images was accepted: {reasons}.")
+        self.drawn, self.rejected = drawn, rejected
+
+    def __reduce__(self) -> tuple[type, tuple[int, dict[str, int]]]:
+        return type(self), (self.drawn, self.rejected)
+
+
+class BadSigner(WorkError):
+    """The key or the certificate that images are to be signed with is missing, broken, or not fit for it."""
+
+
+class Unreachable(WorkError):
+    """A service outside does not answer; the same work may succeed later."""
+
+
 class TrainingDiverged(WorkError):
     """The loss stopped being a number; the same settings would do it again."""

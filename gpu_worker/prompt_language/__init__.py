@@ -6,7 +6,7 @@ Pure Python: no tensor, no tokenizer, no model, so that the API may refuse what 
 from gpu_worker.errors import BadPrompt
 from gpu_worker.prompt_language.emphasis import Section, Span, Text
 from gpu_worker.prompt_language.language import Part, Prompt, Stretch, parse
-from gpu_worker.prompt_language.limits import FILLED, LIMITS, Limits
+from gpu_worker.prompt_language.limits import FILLED, LIMITS, Limits, naming
 from gpu_worker.prompt_language.loras import Lora
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "Span",
     "Stretch",
     "Text",
+    "naming",
     "parse",
 ]

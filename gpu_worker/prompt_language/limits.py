@@ -1,5 +1,7 @@
 """How much a prompt may ask for; everything beyond is refused with a sentence. No parsing here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Never
 
@@ -29,6 +31,15 @@ FILLED = replace(LIMITS, characters=8000, bytes=10_000)
 def refuse(code: str, sentence: str) -> Never:
     """Raise BadPrompt."""
     raise BadPrompt(code, sentence)
+
+
+@contextmanager
+def naming(field: str) -> Iterator[None]:
+    """Let each BadPrompt from inside say which of the customer's fields it is about, as `prompts.0`."""
+    try:
+        yield
+    except BadPrompt as refused:
+        raise BadPrompt(refused.code, f"{field}: {refused.sentence}") from refused
 
 
 def check_length(text: str, limits: Limits) -> None:

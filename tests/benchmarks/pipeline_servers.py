@@ -18,6 +18,7 @@ import redis
 
 from photogen_tasks import local
 from photogen_tasks.config import Settings
+from photogen_tasks.queues import private_name
 from photogen_tasks.stages import Role
 from tests import conftest
 from tests.benchmarks import pipeline_stamps
@@ -94,7 +95,11 @@ def workers(side: str, folder: Path, **told: str) -> Iterator[list[int]]:
         for role in ROLES:
             node = f"{side}-{role}@bench"
             mine = {"PHOTOGEN_WORKER_NAME": node, pipeline_stamps.VARIABLE: str(stamps)} | told
-            command = [sys.executable, "-m", "celery", "-A", SIDES[side], "worker", "-Q", role.value, "-n", node]
+            queues = role.value
+            if side == "ours" and role is Role.INFER:  # as `photogen worker` starts it
+                mine["PHOTOGEN_PRIVATE_QUEUE"] = private_name(node)
+                queues = f"{queues},{private_name(node)}"
+            command = [sys.executable, "-m", "celery", "-A", SIDES[side], "worker", "-Q", queues, "-n", node]
             command += ["-c", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
             log = folder / f"{side}-{role}.log"
             log.unlink(missing_ok=True)

@@ -14,11 +14,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gpu_worker.base_models.family import BaseModel
 from gpu_worker.errors import BadWeights
+from gpu_worker.generate.engine import DTYPES, Resident
+from gpu_worker.generate.subjects import Subject, read_subject
 from gpu_worker.matting.pocket_network import MatteNetwork, load_network, save_network
 from gpu_worker.weight_files import check_hash, face_weights, use_face_weights
-from gpu_worker.weights import LORA_FILE, load_subject, open_base_model
+from gpu_worker.weights import LORA_FILE
 from tests.gpu_worker.hostile_weights import files as hostile
 
 CPU = torch.device("cpu")
@@ -34,38 +35,44 @@ def subject(trained: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def base(random_pocket: Path) -> BaseModel:
-    return open_base_model(str(random_pocket), None, CPU)
+def base(random_pocket: Path) -> Resident:
+    return Resident(str(random_pocket), None, CPU, DTYPES["fp32"])
+
+
+def put_on(base: Resident, folder: Path) -> Subject:
+    subject = read_subject(folder)
+    base.wear(subject)
+    return subject
 
 
 METHODS = {"lora": LORA_FILE, "full": UNET}
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_subject_as_trained_loads(base: BaseModel, subject: Callable[[str], Path], method: str) -> None:
-    assert load_subject(base, subject(method))["config"]["identifier"]
+def test_a_subject_as_trained_loads(base: Resident, subject: Callable[[str], Path], method: str) -> None:
+    assert put_on(base, subject(method)).identifier
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("wrong", BYTES)
 def test_a_subject_of_no_safetensors(
-    base: BaseModel, subject: Callable[[str], Path], canary: Path, method: str, wrong: str
+    base: Resident, subject: Callable[[str], Path], canary: Path, method: str, wrong: str
 ) -> None:
     folder = subject(method)
     (folder / METHODS[method]).write_bytes(hostile.no_safetensors(canary)[wrong])
     with pytest.raises(BadWeights, match=str(folder)):
-        load_subject(base, folder)
+        put_on(base, folder)
 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("wrong", TENSORS)
 def test_a_subject_whose_weights_do_not_fit(
-    base: BaseModel, subject: Callable[[str], Path], method: str, wrong: str
+    base: Resident, subject: Callable[[str], Path], method: str, wrong: str
 ) -> None:
     folder = subject(method)
     hostile.rewritten(folder / METHODS[method], TENSORS[wrong])
     with pytest.raises(BadWeights, match=str(folder)):
-        load_subject(base, folder)
+        put_on(base, folder)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +89,7 @@ def test_a_subject_whose_weights_do_not_fit(
         [],
     ],
 )
-def test_a_lora_whose_header_lies(base: BaseModel, subject: Callable[[str], Path], told: Any) -> None:
+def test_a_lora_whose_header_lies(base: Resident, subject: Callable[[str], Path], told: Any) -> None:
     folder = subject("lora")
     with safe_open(folder / LORA_FILE, framework="pt") as opened:
         before = opened.metadata()
@@ -90,31 +97,31 @@ def test_a_lora_whose_header_lies(base: BaseModel, subject: Callable[[str], Path
     after = record | told if isinstance(told, dict) else told
     save_file(load_file(folder / LORA_FILE), folder / LORA_FILE, before | {"lora_adapter_metadata": json.dumps(after)})
     with pytest.raises(BadWeights, match=str(folder)):
-        load_subject(base, folder)
+        put_on(base, folder)
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", "[" * 100_000, '{"config": []}', '{"config": {"identifier": 3, "class_noun": []}}', "\0"]
 )
-def test_a_subject_with_a_broken_record(base: BaseModel, subject: Callable[[str], Path], text: str) -> None:
+def test_a_subject_with_a_broken_record(base: Resident, subject: Callable[[str], Path], text: str) -> None:
     folder = subject("lora")
     (folder / "training.json").write_text(text)
     with pytest.raises(BadWeights, match=str(folder)):
-        load_subject(base, folder)
+        put_on(base, folder)
 
 
-def test_a_config_beside_full_weights_is_not_believed(base: BaseModel, subject: Callable[[str], Path]) -> None:
+def test_a_config_beside_full_weights_is_not_believed(base: Resident, subject: Callable[[str], Path]) -> None:
     folder = subject("full")
     hostile.edited("unet/config.json", block_out_channels=[2**20, 2**21], layers_per_block=10**6)(folder)
-    assert load_subject(base, folder)
+    assert put_on(base, folder)
 
 
-def test_a_link_out_of_the_folder(base: BaseModel, subject: Callable[[str], Path], tmp_path: Path) -> None:
+def test_a_link_out_of_the_folder(base: Resident, subject: Callable[[str], Path], tmp_path: Path) -> None:
     folder = subject("lora")
     (folder / LORA_FILE).rename(tmp_path / "elsewhere.safetensors")
     (folder / LORA_FILE).symlink_to(tmp_path / "elsewhere.safetensors")
     with pytest.raises(BadWeights, match="link"):
-        load_subject(base, folder)
+        put_on(base, folder)
 
 
 @pytest.mark.parametrize("wrong", BYTES)

@@ -16,7 +16,7 @@ WORDS = ["hat", "coat", "red", "blue", ","]
 def tokenizer_of(folder: Path, pad: str | None = None) -> Any:
     """CLIP's own length of 77; `pad` is another padding than the end, as bigG has."""
     build_tokenizer(WORDS, folder)
-    told = {"model_max_length": 77} | ({"pad_token": pad} if pad else {})
+    told: dict[str, Any] = {"model_max_length": 77} | ({"pad_token": pad} if pad else {})
     return CLIPTokenizer.from_pretrained(folder, **told)
 
 
@@ -35,11 +35,16 @@ def config(tokenizer: Any, width: int) -> CLIPTextConfig:
     )
 
 
+def inner(encoder: Any) -> Any:
+    """The layers themselves: transformers keeps them one floor deeper where a projection follows."""
+    return getattr(encoder, "text_model", encoder)
+
+
 def off_centre(encoder: Any) -> Any:
     """As trained ones are: a mean of 0 would leave nothing to restore."""
     with torch.no_grad():
-        encoder.text_model.final_layer_norm.bias += 0.2
-        for layer in encoder.text_model.encoder.layers:
+        inner(encoder).final_layer_norm.bias += 0.2
+        for layer in inner(encoder).encoder.layers:
             layer.mlp.fc2.bias += 0.2
     return encoder.eval()
 

@@ -1,12 +1,18 @@
 """Chunks: 75 tokens, BREAK, and no cut within words that a comma keeps together."""
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpu_worker.prompt_encoding import ClipText
 from gpu_worker.prompt_encoding.chunks import Chunk, chunked
-from gpu_worker.prompt_language import LIMITS, parse
+from gpu_worker.prompt_language import LIMITS, Text, parse
+
+VECTORS = json.loads((Path(__file__).parents[1] / "prompt_language/vectors.json").read_text())
 
 
 def chunks_of(clip: ClipText, text: str) -> list[Chunk]:
@@ -64,6 +70,26 @@ def test_each_token_has_its_weight(clip_l: ClipText) -> None:
     (chunk,) = chunks_of(clip_l, "red (blue hat:1.3) [coat]")
     assert chunk.weights[:7] == pytest.approx((1, 1, 1.3, 1.3, 1 / 1.1, 1, 1))
     assert set(chunk.weights[5:]) == {1.0}
+
+
+def tokens_of(clip: ClipText, text: Text) -> list[tuple[int, float]]:
+    """All chunks' tokens with their weights, the special ones left out."""
+    special = {clip.tokenizer.bos_token_id, clip.tokenizer.eos_token_id}
+    pairs = [zip(chunk.ids, chunk.weights, strict=True) for chunk in chunked(text, clip.tokenizer)]
+    return [(number, weight) for of_chunk in pairs for number, weight in of_chunk if number not in special]
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: f"{vector['rule']}: {vector['prompt']}"[:60])
+def test_each_vector_becomes_tokens_with_its_weights(clip_l: ClipText, vector: dict[str, Any]) -> None:
+    """At every stretch of every part."""
+    for part, (_, stretches) in zip(parse(vector["prompt"]).parts, vector["parts"], strict=True):
+        for told, (_, sections) in zip(part.schedule(vector["steps"]), stretches, strict=True):
+            wanted: list[Any] = [
+                (number, pytest.approx(weight))
+                for words, weight in (span for section in sections for span in section)
+                for number in clip_l.tokenizer(words, add_special_tokens=False).input_ids
+            ]
+            assert tokens_of(clip_l, told.text) == wanted
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

@@ -1,11 +1,14 @@
 """Embeddings: what diffusers makes of plain prompts, emphasis with the mean restored, one CLIP and two."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
+from gpu_worker.errors import BadPrompt
+from gpu_worker.generate.conditioning import Conditioning
 from gpu_worker.prompt_encoding import ClipText, Encoded, PromptEncoder, TwoClips
 from gpu_worker.prompt_encoding.chunks import chunked
 from gpu_worker.prompt_language import Text, parse
@@ -50,7 +53,7 @@ def test_a_chunk_without_emphasis_is_left_alone(clip_l: ClipText) -> None:
 
 
 def test_without_a_mean_there_is_nothing_to_restore(clip_l: ClipText) -> None:
-    norm = clip_l.text_encoder.text_model.final_layer_norm
+    norm = clip_l.text_encoder.final_layer_norm
     with torch.no_grad():
         norm.bias -= 0.2
     try:
@@ -87,6 +90,17 @@ def test_two_clips_weigh_each_for_itself(both_clips: TwoClips) -> None:
     assert strong.pooled is not None
     assert plain.pooled is not None
     torch.testing.assert_close(strong.pooled, plain.pooled)
+
+
+def test_a_family_without_emphasis_says_so(both_clips: TwoClips) -> None:
+    """Before anything is drawn, for the second of two text encoders too, and never for what has no weights."""
+    mute = [replace(each, weighs=False) for each in (both_clips.first, both_clips.second)]
+    for encoder in (replace(both_clips, first=mute[0]), replace(both_clips, second=mute[1])):
+        assert not encoder.weighs
+        for text in ("red (hat:1.4)", "[red] hat", "[red:(blue):3] hat"):
+            with pytest.raises(BadPrompt, match="weights_unsupported"):
+                Conditioning(encoder, [parse(text)], [parse("")], steps=4)
+        Conditioning(encoder, [parse("[red|blue] hat AND coat :0.5 BREAK (hat:1)")], [parse("")], steps=4)
 
 
 def test_pooled_is_the_first_chunks(both_clips: TwoClips) -> None:

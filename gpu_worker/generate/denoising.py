@@ -3,6 +3,7 @@
 Which prompt holds when, and where images go, is not known here.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gpu_worker.conditioning import Guides
+from gpu_worker.generate.conditioning import Guides
+from gpu_worker.generate.start import Original, Start, skipped_steps
 from gpu_worker.prompt_encoding import Encoded
 
 
@@ -32,25 +34,54 @@ def denoise(
     guides_at: Callable[[int], list[Guides]],
     drawing: Drawing,
     on_step: Callable[[int], None],
+    start: Start | None = None,
 ) -> NDArray[np.float32]:
     """Images, float32 (N, H, W, 3) in [0, 1], one for each seed.
 
     `guides_at` gives all images' guides at an inference step, counted from 1; `on_step` is told each step's number
-    after it. Noise is drawn on the CPU, so that a seed means the same image on every device.
+    after it. Noise is drawn on the CPU, so that a seed means the same image on every device. With `start` its images
+    are drawn again, at their own size; steps keep the numbers that they have in a whole drawing, the first ones are
+    left out.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    device, unet = pipe.unet.device, pipe.unet
-    pipe.scheduler.set_timesteps(drawing.steps, device=device)
+    pipe.scheduler.set_timesteps(drawing.steps, device=pipe.unet.device)
+    timesteps = pipe.scheduler.timesteps
+    first = _first(pipe.scheduler, drawing.steps, start)
+    original = Original(pipe, start, generators) if start else None
+    latents = original.noisy(timesteps[first]) if original else _pure_noise(pipe, generators, drawing)
+    extra = pipe.prepare_extra_step_kwargs(generators, 0.0)
+    for index in range(first, len(timesteps)):
+        # Some schedulers of diffusers pass a noise level twice: more timesteps than steps.
+        step = math.ceil((index + 1) * drawing.steps / len(timesteps))
+        scaled = pipe.scheduler.scale_model_input(latents, timesteps[index])
+        noise = guided(pipe.unet, scaled, timesteps[index], guides_at(step), drawing.guidance)
+        latents = pipe.scheduler.step(noise, timesteps[index], latents, **extra, return_dict=False)[0]
+        if original:
+            latents = original.kept(latents, timesteps[index + 1] if index + 1 < len(timesteps) else None)
+        on_step(step)
+    return _decoded(pipe, latents, generators)
+
+
+def _first(scheduler: Any, steps: int, start: Start | None) -> int:
+    """The index of the first timestep, told to the schedulers that count their steps."""
+    if start is None:
+        return 0
+    first = skipped_steps(steps, start.strength) * int(scheduler.order)
+    if hasattr(scheduler, "set_begin_index"):
+        scheduler.set_begin_index(first)
+    return first
+
+
+def _pure_noise(pipe: Any, generators: list[torch.Generator], drawing: Drawing) -> torch.Tensor:
+    unet = pipe.unet
     side = int(unet.config.sample_size) * pipe.vae_scale_factor
     size = (drawing.height or side, drawing.width or side)
-    channels = int(unet.config.in_channels)
-    latents = pipe.prepare_latents(len(seeds), channels, *size, unet.dtype, device, generators)
-    extra = pipe.prepare_extra_step_kwargs(generators, 0.0)
-    for step, timestep in enumerate(pipe.scheduler.timesteps, 1):
-        scaled = pipe.scheduler.scale_model_input(latents, timestep)
-        noise = guided(unet, scaled, timestep, guides_at(step), drawing.guidance)
-        latents = pipe.scheduler.step(noise, timestep, latents, **extra, return_dict=False)[0]
-        on_step(step)
+    shape = (len(generators), int(unet.config.in_channels), *size)
+    latents: torch.Tensor = pipe.prepare_latents(*shape, unet.dtype, unet.device, generators)
+    return latents
+
+
+def _decoded(pipe: Any, latents: torch.Tensor, generators: list[torch.Generator]) -> NDArray[np.float32]:
     images = pipe.vae.decode(latents / pipe.vae.config.scaling_factor, return_dict=False, generator=generators)[0]
     pixels: NDArray[np.float32] = pipe.image_processor.postprocess(images, output_type="np")
     return pixels

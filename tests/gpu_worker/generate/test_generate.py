@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from gpu_worker.base_models.family import load_base_model
+from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.errors import BadPrompt, BadStyle, BadWeights
+from gpu_worker.evidence.findings import Evidence
 from gpu_worker.generate import GenerateConfig, generate_images
 from gpu_worker.images import read_rgb, write_png
 from gpu_worker.train import TrainConfig, train_dreambooth
@@ -29,11 +31,18 @@ def subject(tmp_path_factory: pytest.TempPathFactory, random_pocket: Path) -> Pa
     return inputs
 
 
+class Approving:
+    """Lets every image pass: a base model that was never trained draws noise."""
+
+    def judge(self, image: Any, prompt: str) -> Evidence:
+        return Evidence({})
+
+
 def images(inputs: Path, outputs: Path, base: Path, **settings: Any) -> dict[str, Any]:
     outputs.mkdir(exist_ok=True)
     usual = {"prompts": ["a photo of a {token}", "a {token} in space"], "num_inference_steps": 2}
     config = GenerateConfig.from_params({"base_model": str(base)} | usual | settings)
-    generate_images(inputs, outputs, config)
+    generate_images(inputs, outputs, config, judge=Approving())
     told: dict[str, Any] = json.loads((outputs / "images.json").read_text())
     return told
 
@@ -45,15 +54,15 @@ def test_every_prompt_gets_its_images(subject: Path, tmp_path: Path, random_pock
     assert [image["prompt_index"] for image in told] == [0, 0, 1, 1]
     assert told[0]["prompt"] == "a photo of a zwx woman"
     for image in told:
-        pixels = read_rgb(tmp_path / "out" / image["file"])
-        assert pixels.shape == (image["height"], image["width"], 3) == (64, 64, 3)
-        assert pixels.std() > 1
+        shown = read_rgb(tmp_path / "out" / image["file"])
+        assert shown.shape == (image["height"], image["width"], 3) == (64, 64, 3)
+        assert shown.std() > 1
 
 
 def test_seeds_decide(subject: Path, tmp_path: Path, random_pocket: Path) -> None:
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         images(subject, tmp_path / name, random_pocket, seed=seed)
-    first, same, other = ((tmp_path / name / "001.png").read_bytes() for name in "abc")
+    first, same, other = (pixels(tmp_path / name / "001.png") for name in "abc")
     assert first == same
     assert first != other
 
@@ -62,7 +71,7 @@ def test_the_subject_changes_the_images(subject: Path, tmp_path: Path, random_po
     images(subject, tmp_path / "subject", random_pocket)
     told = images(tmp_path, tmp_path / "base", random_pocket, class_noun="man")["images"]
     assert told[0]["prompt"] == "a photo of a man"
-    assert (tmp_path / "subject/001.png").read_bytes() != (tmp_path / "base/001.png").read_bytes()
+    assert pixels(tmp_path / "subject/001.png") != pixels(tmp_path / "base/001.png")
 
 
 def test_progress_grows_to_one(subject: Path, tmp_path: Path, random_pocket: Path) -> None:
@@ -71,14 +80,20 @@ def test_progress_grows_to_one(subject: Path, tmp_path: Path, random_pocket: Pat
     config = GenerateConfig(
         base_model=str(random_pocket), prompts=("{token}",) * 3, num_inference_steps=2, batch_size=2
     )
-    generate_images(subject, tmp_path / "out", config, on_step=lambda progress, line: seen.append(progress))
+    told = lambda progress, line: seen.append(progress)  # noqa: E731
+    generate_images(subject, tmp_path / "out", config, on_step=told, judge=Approving())
     assert seen == pytest.approx([1 / 3, 2 / 3, 5 / 6, 1])
 
 
 def drawn(subject: Path, folder: Path, base: Path, prompt: str, **settings: Any) -> bytes:
     """The first image of one prompt, 4 inference steps."""
     images(subject, folder, base, **{"prompts": [prompt], "num_inference_steps": 4} | settings)
-    return (folder / "001.png").read_bytes()
+    return pixels(folder / "001.png")
+
+
+def pixels(file: Path) -> bytes:
+    """Without the text beside them, which tells the prompt."""
+    return read_rgb(file).tobytes()
 
 
 def test_the_prompt_language_is_drawn(subject: Path, tmp_path: Path, random_pocket: Path) -> None:
@@ -125,9 +140,9 @@ def test_loras_stay_with_their_prompts(subject: Path, tmp_path: Path, random_poc
     folder.mkdir()
     shutil.copy(subject / "train/pytorch_lora_weights.safetensors", folder / "film.v1.safetensors")
     prompts = ["a {token}", "a {token} <lora:film.v1:0.8>", "a {token}", "a {token} <lora:subject:0>"]
-    images(subject, tmp_path / "all", random_pocket, prompts=prompts, loras=str(folder), seed=5)
+    images(subject, tmp_path / "all", random_pocket, prompts=prompts, loras=str(folder), seed=5, batch_size=1)
     alone = drawn(subject, tmp_path / "alone", random_pocket, "a {token}", seed=7, num_inference_steps=2)
-    found = [(tmp_path / "all" / f"00{number}.png").read_bytes() for number in (1, 2, 3, 4)]
+    found = [pixels(tmp_path / "all" / f"00{number}.png") for number in (1, 2, 3, 4)]
     assert found[2] == alone
     again = drawn(
         subject, tmp_path / "again", random_pocket, prompts[1], seed=6, num_inference_steps=2, loras=str(folder)
@@ -145,9 +160,9 @@ def test_a_lora_works_without_a_subject(subject: Path, tmp_path: Path, random_po
     one, two = (
         drawn(tmp_path, tmp_path / str(s), random_pocket, "a {token}", seed=s, num_inference_steps=2) for s in (1, 2)
     )
-    assert (tmp_path / "all/001.png").read_bytes() != one
-    assert (tmp_path / "all/002.png").read_bytes() == one
-    assert (tmp_path / "all/003.png").read_bytes() == two
+    assert pixels(tmp_path / "all/001.png") != one
+    assert pixels(tmp_path / "all/002.png") == one
+    assert pixels(tmp_path / "all/003.png") == two
 
 
 @pytest.mark.parametrize(
@@ -190,7 +205,7 @@ def test_styles_are_checked(tmp_path: Path, random_pocket: Path) -> None:
     for settings, code in (
         ({"prompts": (), "style": "nosuch"}, "unknown_style"),
         ({"prompts": ["a photo of me"]}, "prompt_without_token"),
-        ({"prompts": (), "style": "demo", "base_model": "owner/name"}, "unsuited_style"),
+        ({"prompts": (), "style": "rome", "base_model": str(WEIGHTS)}, "unsuited_style"),
     ):
         with pytest.raises(BadStyle, match=code):
             images(tmp_path, tmp_path / "out", random_pocket, **settings)

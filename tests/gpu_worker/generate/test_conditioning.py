@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from gpu_worker.conditioning import KEPT, Conditioning
 from gpu_worker.errors import BadPrompt
+from gpu_worker.generate.conditioning import KEPT, Conditioning
 from gpu_worker.prompt_encoding import Encoded
 from gpu_worker.prompt_language import Text, parse
 

@@ -1,0 +1,6 @@
+"""Names of samplers, as people know them. Pure: what each name stands for in diffusers is generate.samplers' business."""
+
+from typing import Literal, get_args
+
+Sampler = Literal["ddim", "dpm++", "dpm++ 2m", "dpm++ 2m karras", "euler", "euler a", "lcm", "unipc"]
+NAMES: tuple[Sampler, ...] = get_args(Sampler)
