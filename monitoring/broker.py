@@ -12,9 +12,10 @@ from redis.exceptions import RedisError
 from monitoring.snapshots import BrokerSnapshot
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
-from photogen_tasks.queues import QUEUES
+from photogen_tasks.queues import PRIVATE, QUEUES, shared
 
 TIMEOUT_SECONDS = 3.0  # a broker that answers later is as good as gone
+SCANNED = 1000  # keys that Redis looks at in one go
 PRIORITY_MARKS = ("", "\x06\x163", "\x06\x166", "\x06\x169")  # kombu keeps a list for each step of priority
 
 
@@ -37,18 +38,22 @@ def look() -> BrokerSnapshot:
 
 
 def depths(redis: Redis, prefix: str) -> BrokerSnapshot:
-    """Count by queue the messages below a key prefix."""
+    """Count by queue the messages below a key prefix; what waits for one worker alone counts to its role's queue."""
     names = [queue.name for queue in QUEUES]
+    private = [bytes(key).decode() for key in redis.scan_iter(match=f"{prefix}{PRIVATE}*", count=SCANNED)]
+    keys = [f"{prefix}{name}{mark}" for name in names for mark in PRIORITY_MARKS] + private
     pipeline = redis.pipeline(transaction=True)
-    for name in names:
-        for mark in PRIORITY_MARKS:
-            pipeline.llen(f"{prefix}{name}{mark}")
+    for key in keys:
+        pipeline.llen(key)
     pipeline.hvals(f"{prefix}unacked")
     *lengths, unacked = pipeline.execute()
-    steps = len(PRIORITY_MARKS)
-    ready = {name: sum(lengths[i * steps : (i + 1) * steps]) for i, name in enumerate(names)}
-    out = Counter(_queue_of(entry) for entry in unacked)
-    return BrokerSnapshot(ready=ready, unacked={name: out.get(name, 0) for name in names})
+    ready: Counter[str] = Counter()
+    for key, length in zip(keys, lengths, strict=True):
+        ready[shared(key.removeprefix(prefix).partition("\x06\x16")[0])] += length
+    out = Counter(shared(_queue_of(entry)) for entry in unacked)
+    return BrokerSnapshot(
+        ready={name: ready[name] for name in names}, unacked={name: out.get(name, 0) for name in names}
+    )
 
 
 def _queue_of(entry: bytes) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import Celery
 
 from photogen_tasks.config import settings
-from photogen_tasks.queues import HOUSEKEEPING, INSPECT, QUEUES, route
+from photogen_tasks.queues import HOUSEKEEPING, INSPECT, QUEUES, private
 from photogen_tasks.stages import Stage
 
 HOUR = 3600
@@ -60,9 +60,10 @@ app.conf.update(
     visibility_timeout=6 * HOUR,
     # A typo in a queue's name must fail, not vanish into a queue that nobody reads.
     task_create_missing_queues=False,
-    task_queues=QUEUES,
+    # A worker's own it alone must know: the router makes others' from their rows.
+    task_queues=(*QUEUES, *(private(name) for name in [settings().private_queue] if name)),
     task_default_queue=QUEUES[0].name,
-    task_routes=(route,),
+    task_routes=("photogen_tasks.affinity.route",),
     # The next stage is published by a worker: a broker that restarts within seconds costs no sweep.
     task_publish_retry_policy={"max_retries": 5, "interval_start": 0.2, "interval_step": 0.5, "interval_max": 2.0},
     task_send_sent_event=True,

@@ -70,6 +70,15 @@ class Client:
         key = body.pop("idempotency_key", None)
         return self._json("POST", "/v1/jobs", json=body, headers={"Idempotency-Key": key} if key else {})
 
+    def styles(self) -> list[dict[str, Any]]:
+        """What can be drawn without writing prompts."""
+        found: list[dict[str, Any]] = self._json("GET", "/v1/styles")["styles"]
+        return found
+
+    def style(self, name: str) -> dict[str, Any]:
+        """One style with its prompts."""
+        return self._json("GET", f"/v1/styles/{name}")
+
     def job(self, job_id: str) -> dict[str, Any]:
         return self._json("GET", f"/v1/jobs/{job_id}")
 

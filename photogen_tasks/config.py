@@ -45,9 +45,20 @@ class Settings(BaseSettings):
     rembg_model: str = Field("birefnet-portrait", description="Of the matting `rembg`, as rembg names it.")
     rembg_weights: str = Field("", description="Folder or s3://bucket/prefix with MODEL.onnx and MODEL.onnx.sha256.")
     upscale_weights: str = Field("", description="Safetensors for spandrel, on a GPU; empty: Real-ESRGAN by ncnn.")
+    engine_memory: float = Field(0, ge=0, description="GiB for base models that stay loaded; 0: 60 % of what is free.")
+    precision: str = Field("", pattern="^(|fp32|fp16|bf16)$", description="Of the engine; empty: what is fast here.")
+    compile: bool = Field(False, description="Let torch compile the engine's unet: a slow start, then faster images.")
     loras: str = Field("", description="Folder, the same everywhere, with NAME.safetensors for `<lora:NAME:1>`.")
+    c2pa_key: str = Field("", description="PEM file on the worker, without a password: images go out signed by it.")
+    c2pa_certificate: str = Field("", description="PEM file on the worker: that key's certificate and its issuers'.")
+    c2pa_timestamp_url: str = Field("", description="RFC 3161 service that signatures are dated by; empty: undated.")
+    unsafe_limit: float = Field(0.8, ge=0, le=1, description="Images that score this or more for nudity are rejected.")
+    clip_weights: str = Field("", description="Folder with a CLIP to compare images with prompts; empty: not compared.")
+    style_previews: str = Field("", description="Folder with STYLE.jpg, shown before ours; see docs/styles.md.")
     gpu: str = Field("", description="The GPU of this worker; set by `photogen worker --gpu`.")
     worker_name: str = Field("", description="Set by `photogen worker`; names the lease's owner.")
+    private_queue: str = Field("", description="Set by `photogen worker infer`; the queue that it alone takes.")
+    warm: bool = Field(True, description="An infer worker loads the base model when it starts, not with its first job.")
     work_dir: Path | None = Field(None, description="Scratch folder of a stage run; empty: the system's.")
 
     lease_seconds: float = Field(30.0, gt=0, description="A worker silent for so long is taken for dead.")
@@ -57,6 +68,9 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(600.0, gt=0, description="A stage that makes no progress for so long is taken back.")
     stubborn_seconds: float = Field(10.0, gt=0, description="Work that does not stop when told is ended by force.")
     idle_seconds: float = Field(120.0, gt=0, description="A worker idle before a full queue for so long leaves.")
+    affinity_seconds: float = Field(
+        15.0, gt=0, description="A job waits no longer for the worker that holds its subject or base model."
+    )
     job_deadline_hours: float = Field(24.0, gt=0, description="A job older than this ends as failed.")
     max_failures: int = Field(3, ge=1, description="Attempts of a stage that may fail by our own doing.")
     max_losses: int = Field(10, ge=1, description="Attempts that may be lost with their worker.")
@@ -73,6 +87,13 @@ class Settings(BaseSettings):
         data = self.data_dir.absolute()
         self.database_url = self.database_url or f"sqlite:///{data / 'photogen.db'}"
         self.storage_url = self.storage_url or (data / "objects").as_uri()
+        return self
+
+    @model_validator(mode="after")
+    def _whole_signer(self) -> Settings:
+        """Half a signer is told when a process starts, not when the first job's images are to be signed."""
+        if bool(self.c2pa_key) != bool(self.c2pa_certificate):
+            raise ValueError("PHOTOGEN_C2PA_KEY and PHOTOGEN_C2PA_CERTIFICATE go together")
         return self
 
 

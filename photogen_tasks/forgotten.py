@@ -1,7 +1,8 @@
 """Which pending stages has the broker forgotten? Asks rows and queues; sends nothing.
 
 Age alone says nothing: a stage may wait for hours in a busy queue. Forgotten is whose queue is empty, and who was
-overtaken by a later arrival; unless a worker holds its message and is only starting its process.
+overtaken by a later arrival; unless a worker holds its message and is only starting its process, or its message waits
+for one worker alone.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from kombu.connection import Connection
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session, aliased
 
-from photogen_tasks import broker, pipeline
+from photogen_tasks import broker, pipeline, private_queues
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope
 from photogen_tasks.models import Job, Outbox, StageRow, db_now
+from photogen_tasks.queues import goes_first
 from photogen_tasks.stages import TERMINAL, Role, Stage, Status
 
 log = structlog.get_logger()
@@ -41,7 +43,7 @@ class Waiting:
 
     @property
     def first(self) -> bool:
-        return pipeline.goes_first(self.epoch)
+        return goes_first(self.epoch)
 
     @property
     def task_id(self) -> str:
@@ -94,21 +96,25 @@ def _due(session: Session, role: Role) -> Iterator[Waiting]:
 
 
 def _latest_claimed(session: Session) -> Claimed:
+    """Drawings are left out: sent to one worker alone, they pass others by right. Their upscaling tells as much."""
     query = select(StageRow.name, StageRow.pending_since, Job.epoch).join(Job, Job.id == StageRow.job_id)
     latest: Claimed = {}
-    for row in session.execute(query.where(StageRow.status == Status.RUNNING)):
-        kind = Stage(row.name).spec.role, pipeline.goes_first(row.epoch)
+    in_line = (StageRow.status == Status.RUNNING) & (StageRow.name != Stage.GENERATE)
+    for row in session.execute(query.where(in_line)):
+        kind = Stage(row.name).spec.role, goes_first(row.epoch)
         latest[kind] = max(latest.get(kind, 0.0), row.pending_since)
     return latest
 
 
 def _look(connection: Connection) -> tuple[set[Role], set[str]]:
-    """Roles with nothing waiting in the broker, and the ids of the tasks whose messages workers hold."""
+    """Roles whose queues are empty, and the ids of the tasks whose messages workers hold or alone may take."""
     channel: Any = connection.default_channel
+    # In the order in which a message goes: none that goes on meanwhile is seen nowhere.
+    private = {task_id for line in private_queues.look(connection) for task_id in line.task_ids}
     empty = {role for role in Role if not channel._size(role.value)}
     prefix = app.conf.broker_transport_options["global_keyprefix"]
     entries = channel.client.execute_command("HVALS", f"{prefix}unacked")
-    return empty, {_task_id(entry) for entry in entries}
+    return empty, private | {_task_id(entry) for entry in entries}
 
 
 def _task_id(entry: bytes) -> str:

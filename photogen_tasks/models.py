@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Float, ForeignKey, Index, MetaData, String, Text, UniqueConstraint, text, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.sql.functions import GenericFunction
@@ -46,11 +46,12 @@ class Base(DeclarativeBase):
 
 
 class Tenant(Base):
-    """The one who owns keys, jobs and subjects."""
+    """The one who owns keys, jobs and subjects. `own_prompts`: customers may write prompts, not only choose styles."""
 
     __tablename__ = "tenants"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(80), unique=True)
+    own_prompts: Mapped[bool] = mapped_column(default=True, server_default=true())
     created_at: Mapped[float] = mapped_column(default=db_now())
 
 
@@ -103,7 +104,8 @@ class Photo(Base):
 class Job(Base):
     """One customer's whole run. A deleted job stays as a tombstone, so that counters never fall.
 
-    `photo_set` is the gate's verdict on all photos together, `photo_sheet` the storage key of their sheet.
+    `photo_set` is the gate's verdict on all photos together, `photo_sheet` the storage key of their sheet, `delivery`
+    how many images were wanted, drawn and accepted.
     """
 
     __tablename__ = "jobs"
@@ -134,6 +136,7 @@ class Job(Base):
     photo_set: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     photo_sheet: Mapped[str | None] = mapped_column(String(400))
     orphans_erased_at: Mapped[float | None]
+    delivery: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     stages: Mapped[list[StageRow]] = relationship(order_by="StageRow.seq", lazy="selectin")
     subject: Mapped[Subject] = relationship(lazy="joined")
@@ -194,7 +197,7 @@ class StageRun(Base):
 
 
 class Image(Base):
-    """A picture that went out; visible because a committed manifest names it."""
+    """A picture that went out; visible because a committed manifest names it. `evidence`: its scores and verdict."""
 
     __tablename__ = "images"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -208,6 +211,7 @@ class Image(Base):
     height: Mapped[int]
     prompt: Mapped[str] = mapped_column(Text)
     seed: Mapped[int]
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     created_at: Mapped[float] = mapped_column(default=db_now())
 
 
@@ -228,6 +232,19 @@ class Outbox(Base):
     not_before: Mapped[float] = mapped_column(default=0.0)
     sent_at: Mapped[float | None]
     tries: Mapped[int] = mapped_column(default=0)
+
+
+class Worker(Base):
+    """A worker that draws, its private queue, and what it holds in memory: base models and subjects, newest first."""
+
+    __tablename__ = "workers"
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    queue: Mapped[str] = mapped_column(String(160))
+    base_models: Mapped[list[str]] = mapped_column(JSON, default=list)
+    subjects: Mapped[list[str]] = mapped_column(JSON, default=list)
+    started_at: Mapped[float] = mapped_column(default=db_now())
+    seen_at: Mapped[float] = mapped_column(default=db_now())
 
 
 class Housekeeping(Base):

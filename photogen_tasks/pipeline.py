@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import structlog
 from celery import chain
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from photogen_tasks import broker, jobs
+from photogen_tasks import affinity, broker, jobs
 from photogen_tasks.celery import app
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.models import Job, Outbox, StageRow, db_now
 from photogen_tasks.params import JobParams
+from photogen_tasks.queues import goes_first, private
 from photogen_tasks.stages import Stage, Status
 
 log = structlog.get_logger()
@@ -112,11 +114,6 @@ def task_id(job_id: str, stage: Stage, epoch: int) -> str:
     return f"{job_id}.{stage}.{epoch}"
 
 
-def goes_first(epoch: int) -> bool:
-    """Was the chain of this epoch sent again? Its messages go before those of chains that never ran."""
-    return epoch > 1
-
-
 def _send_chain(job_id: str, epoch: int, tail: list[Stage]) -> None:
     ref = {"job": job_id, "epoch": epoch}
     priority = FIRST if goes_first(epoch) else USUAL
@@ -129,7 +126,14 @@ def _send_chain(job_id: str, epoch: int, tail: list[Stage]) -> None:
         )
         for stage in tail
     ]
-    broker.ask(lambda connection: chain(*signatures).apply_async(connection=connection, retry=False))
+    # Chosen before the broker is held: a database that thinks must not keep others from it.
+    to = _queue(job_id, epoch) if tail[0] is Stage.GENERATE else {}
+    broker.ask(lambda connection: chain(*signatures).apply_async(connection=connection, retry=False, **to))
+
+
+def _queue(job_id: str, epoch: int) -> dict[str, Any]:
+    chosen = affinity.choose(job_id, epoch)
+    return {"queue": private(chosen) if chosen else Stage.GENERATE.spec.role.value}
 
 
 def _mark(outbox_id: str, *, sent: bool) -> None:

@@ -23,14 +23,27 @@ def readable(text: str) -> str:
     return text
 
 
+def readable_negative(text: str) -> str:
+    """As readable(), for a negative prompt: LoRAs are refused there."""
+    from gpu_worker.prompt_language import BadPrompt, parse
+
+    try:
+        parse(text, negative=True)
+    except BadPrompt as refused:
+        raise ValueError(f"{refused.sentence} ({refused.code})") from refused
+    return text
+
+
 def check(prompts: Sequence[str]) -> None:
     """What no prompt shows by itself. Raises UsageError with `prompt_without_token` or `unknown_lora`."""
     from gpu_worker.prompt_language import parse
 
-    if any(TOKEN not in prompt for prompt in prompts):
-        raise UsageError("prompt_without_token", f"Every prompt must name the subject as {TOKEN}.")
     known = known_loras()
     for number, prompt in enumerate(prompts):
+        if TOKEN not in prompt:
+            raise UsageError(
+                "prompt_without_token", f"prompts.{number}: every prompt must name the subject as {TOKEN}."
+            )
         for lora in parse(prompt).loras:
             if lora.name not in known:
                 raise UsageError("unknown_lora", f"prompts.{number}: there is no LoRA {lora.name!r}.")

@@ -18,7 +18,7 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
-from photogen_tasks import claims, erase, failpoints, manifests, outcomes
+from photogen_tasks import claims, erase, failpoints, manifests, outcomes, workers
 from photogen_tasks.celery import app
 from photogen_tasks.checkpoints import Checkpoints
 from photogen_tasks.claims import Claim, Ref
@@ -283,6 +283,8 @@ def _commit(job: HeldJob, claim: Claim, outputs: Path, kept: manifests.Kept) -> 
                     # The answer to an earlier try may have been lost on its way.
                     return tries > 0 and claims.is_committed(session, claim)
                 outcomes.record(session, job, claim.stage, claim.fence, outputs, kept)
+                if claim.stage is Stage.GENERATE:
+                    workers.drew(session, job.base_model, job.subject_id)
                 failpoints.reach("before_commit")
             return True
         except SQLAlchemyError as error:
@@ -313,6 +315,8 @@ def _classify(error: Exception) -> PhotogenError:
         made = TransientError("machine_trouble", f"The worker's machine failed: {error.strerror}.", retry_after=5.0)
     elif isinstance(error, SoftTimeLimitExceeded):
         made = TransientError("too_slow", "The stage did not end within its time limit.", ours=True)
+    elif isinstance(error, work.Unreachable):
+        made = TransientError("service_unreachable", str(error), retry_after=30.0)
     elif isinstance(error, work.OutOfMemory | MemoryError):
         made = TransientError("out_of_memory", f"Out of memory: {error}", retry_after=5.0, ours=True)
     else:

@@ -10,6 +10,7 @@ from typing import Any
 from photogen_tasks.config import settings
 from photogen_tasks.errors import FatalError
 from photogen_tasks.held_job import HeldJob
+from photogen_tasks.params import HIRES_SCALE
 from photogen_tasks.stages import Stage
 from photogen_tasks.storage import open_storage
 
@@ -22,6 +23,8 @@ def stage_params(job: HeldJob, stage: Stage) -> dict[str, Any]:
     Raises FatalError when weights that the settings name are not where they say, TransientError when storage is away.
     """
     chosen = job.params | {"class_noun": job.class_noun} | _operators(stage)
+    if chosen.pop("hires", False):
+        chosen["hires_scale"] = HIRES_SCALE
     if job.base_model != POCKET:
         chosen["base_model"] = job.base_model
     return {name: value for name, value in chosen.items() if value not in (None, [])}
@@ -30,9 +33,10 @@ def stage_params(job: HeldJob, stage: Stage) -> dict[str, Any]:
 def _operators(stage: Stage) -> dict[str, Any]:
     config = settings()
     if stage is Stage.UPSCALE:
-        return {"upscale_weights": config.upscale_weights or None}
+        return {"upscale_weights": config.upscale_weights or None} | _signing()
     if stage is Stage.GENERATE:
-        return {"loras": config.loras or None}
+        judged = {"limits": {"unsafe": config.unsafe_limit}, "clip_weights": config.clip_weights or None}
+        return _engine() | judged
     if stage is Stage.PREPROCESS:
         return {
             "min_photos": config.min_photos,
@@ -40,6 +44,33 @@ def _operators(stage: Stage) -> dict[str, Any]:
             "more_scales": [scale for scale in config.crop_scales.split(",") if scale],
         }
     return _matting() if stage is Stage.MATTE else {}
+
+
+def _engine() -> dict[str, Any]:
+    config = settings()
+    return {
+        "loras": config.loras or None,
+        "engine_memory": config.engine_memory or None,
+        "precision": config.precision or None,
+        "compiled": config.compile,
+    }
+
+
+def warm_params() -> dict[str, Any]:
+    """What an infer worker draws with before it knows of any job."""
+    own = {} if settings().base_model == POCKET else {"base_model": settings().base_model}
+    return own | {name: value for name, value in _engine().items() if value not in (None, [])}
+
+
+def _signing() -> dict[str, Any]:
+    """Where the files are, never what they hold. Empty settings also undo what a customer named."""
+    config = settings()
+    told = {
+        "c2pa_key": config.c2pa_key,
+        "c2pa_certificate": config.c2pa_certificate,
+        "c2pa_timestamp_url": config.c2pa_timestamp_url,
+    }
+    return {name: value or None for name, value in told.items()}
 
 
 def _matting() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from photogen_tasks import claims, erase, forgotten, jobs, orphans, pipeline, upkeep
+from photogen_tasks import claims, erase, forgotten, jobs, orphans, pipeline, private_queues, upkeep, workers
 from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import TransientError
@@ -52,6 +52,8 @@ def sweep() -> dict[str, int]:
         "stalled": _each(_stalled(), _take_back_stalled),
         "cancelled": _each(_cancelled(), _end_cancelled),
         "deadline_passed": _each(_overdue(), _end_overdue),
+        "worker_gone": workers.forget_dead(),
+        "moved_from_private": private_queues.move_overdue(),
         "message_forgotten": _each(forgotten.stages(), _send_again),
         "outbox_sent": _send_unsent(),
         "orphans_erased": orphans.erase_all(),

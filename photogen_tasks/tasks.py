@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
-from photogen_tasks import erase, inspection
+from celery import signals
+
+from photogen_tasks import erase, inspection, workers
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 from photogen_tasks.queues import HOUSEKEEPING, INSPECT
 from photogen_tasks.runner import OpenStage, stage_task
+from photogen_tasks.stage_params import warm_params
 from photogen_tasks.stages import Stage
 
 
@@ -35,7 +39,9 @@ def matte(stage: OpenStage) -> None:
 def train(stage: OpenStage) -> None:
     """Teach the base model this one person."""
     from gpu_worker.train import TrainConfig, train_dreambooth
+    from gpu_worker.weight_files import use_face_weights
 
+    use_face_weights(settings().face_weights)
     config = TrainConfig.from_params(stage.params)
     train_dreambooth(
         stage.inputs,
@@ -51,8 +57,23 @@ def train(stage: OpenStage) -> None:
 def generate(stage: OpenStage) -> None:
     """Draw the subject in the prompts of a style."""
     from gpu_worker.generate import GenerateConfig, generate_images
+    from gpu_worker.weight_files import use_face_weights
 
+    use_face_weights(settings().face_weights)
     generate_images(stage.inputs, stage.outputs, GenerateConfig.from_params(stage.params), on_step=stage.report)
+
+
+@signals.worker_process_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _warm_up(**_: Any) -> None:
+    """Load the base model before the first customer comes; in a thread, for Celery ends who is slow to start."""
+
+    def load(_: str) -> None:
+        from gpu_worker.generate import warm_up
+
+        warm_up(warm_params())
+
+    if settings().private_queue:
+        threading.Thread(target=workers.warm_up, args=(load,), name="warm-up", daemon=True).start()
 
 
 @stage_task(Stage.UPSCALE)

@@ -9,8 +9,10 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -19,17 +21,20 @@ from celery import signals
 from celery.worker import state
 from sqlalchemy.exc import SQLAlchemyError
 
-from photogen_tasks import claims, log
+from photogen_tasks import broker, claims, log, private_queues, workers
 from photogen_tasks.config import child_environment, settings
 from photogen_tasks.errors import UsageError
 from photogen_tasks.heartbeat import drain_flag
 from photogen_tasks.processes import die_with_parent
+from photogen_tasks.queues import private_name
 from photogen_tasks.stages import Role
 
 logger = structlog.get_logger()
 LOOK_SECONDS = 0.2  # how often a leaving worker looks whether its stage was given back
 # A training gets a fresh process, so that its memory is surely free afterwards.
-TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 50, Role.INSPECT: 200}
+# One that draws keeps base models in memory: a fresh process pays for loading them again.
+TASKS_PER_CHILD = {Role.CPU: 100, Role.TRAIN: 1, Role.INFER: 1000, Role.INSPECT: 200}
+_left = threading.Event()
 
 
 def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:
@@ -42,8 +47,10 @@ def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:
     scratch = settings().work_dir or Path(tempfile.gettempdir()) / "photogen-work"
     _take_name(scratch, name)
     shutil.rmtree(scratch / name, ignore_errors=True)  # what a killed predecessor left behind
+    own = private_name(node) if role is Role.INFER else ""
     environment = child_environment(
         PHOTOGEN_WORKER_NAME=node,
+        PHOTOGEN_PRIVATE_QUEUE=own,
         PHOTOGEN_GPU=gpu,
         PHOTOGEN_WORK_DIR=str(scratch / name),
         # SIGTERM then means: give the stage back in time, instead of finishing an hour of training.
@@ -53,7 +60,7 @@ def start(role: Role, gpu: str = "", name: str = "") -> NoReturn:
     command = [sys.executable, "-m", "celery", "-A", "photogen_tasks.celery", "worker"]
     command += [
         "-Q",
-        role.value,
+        f"{role},{own}" if own else role.value,
         "-n",
         node,
         "-c",
@@ -96,6 +103,30 @@ def _clear_drain(**_: Any) -> None:
     drain_flag(os.getpid()).unlink(missing_ok=True)
 
 
+@signals.worker_init.connect  # type: ignore[untyped-decorator]  # Celery ships no types
+def _enter(sender: Any, **_: Any) -> None:
+    """Before its child says what it holds. Without its row a worker draws as well, only what others do not get."""
+    if settings().private_queue not in sender.app.amqp.queues.consume_from:
+        return
+    try:
+        workers.enter()
+    except SQLAlchemyError as error:
+        logger.warning("cannot say that this worker lives; trying again", error=str(error))
+    threading.Thread(target=workers.keep_renewing, args=(_left,), name="worker-row", daemon=True).start()
+
+
+def leave_row() -> None:
+    """Nobody sends to this worker alone any more, and what was sent goes to the others."""
+    if not settings().private_queue:
+        return
+    _left.set()
+    for step in (workers.leave, partial(private_queues.empty, settings().private_queue)):
+        try:
+            step()
+        except (SQLAlchemyError, broker.BrokerAway) as error:
+            logger.warning("private queue not given back; the sweeper will", error=str(error))
+
+
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _drain_on_sigterm(**_: Any) -> None:
     """Celery's own handler stays the one that leaves; ours comes first."""
@@ -118,6 +149,8 @@ class _Drain:
         if self._draining:
             return
         self._draining = True
+        # Within a signal nobody may wait for a lock that the interrupted work holds.
+        threading.Thread(target=leave_row, name="leave-row", daemon=True).start()
         try:
             if state.active_requests:
                 _raise_flag()
@@ -151,3 +184,4 @@ def await_given_back() -> bool:
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]  # Celery ships no types
 def _drained(**_: Any) -> None:
     drain_flag(os.getpid()).unlink(missing_ok=True)
+    leave_row()

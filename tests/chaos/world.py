@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 
 from photogen_tasks.client import Client
-from photogen_tasks.stages import Stage
+from photogen_tasks.queues import private_name
+from photogen_tasks.stages import Role, Stage
 from tests.chaos import audit
 from tests.chaos.effects import Effects
 from tests.chaos.parts import Keeper, Part
@@ -37,6 +38,7 @@ SHORT = {
     "SWEEPER_SECONDS": "0.8",
     "PENDING_SECONDS": "4",
     "DRAIN_SECONDS": "6",
+    "AFFINITY_SECONDS": "3",
     "LOG_FORMAT": "text",
 }
 
@@ -101,10 +103,13 @@ class World:
     def worker(self, name: str, queues: str, changes: dict[str, str]) -> Part:
         """A Celery worker on these queues, with the flags of `photogen worker`."""
         node = f"{name}@chaos"
+        alone = private_name(node) if queues == Role.INFER else ""
+        queues = f"{queues},{alone}" if alone else queues
         command = [sys.executable, "-m", "celery", "-A", "tests.chaos.app", "worker", "-Q", queues, "-n", node]
         command += ["-c", "1", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         command += ["--max-tasks-per-child", str(self._tasks_per_child)]
         own = {"PHOTOGEN_WORKER_NAME": node, "PHOTOGEN_WORK_DIR": str(self.work_dir(name))}
+        own["PHOTOGEN_PRIVATE_QUEUE"] = alone
         return Part(name, command, self.folder / f"{name}.log", self.environment | own | changes)
 
     def work_dir(self, worker: str) -> Path:

@@ -19,7 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError
 from redis.retry import Retry
 
-from photogen_tasks import broker_acl, local
+from photogen_tasks import broker_acl, local, private_queues, queues
 from photogen_tasks.celery import app
 from photogen_tasks.config import Settings
 from tests.conftest import await_true, running
@@ -164,6 +164,17 @@ def test_a_queue_is_counted_purged_and_deleted(broker: str, refusals: Any) -> No
             app.send_task("photogen.train", args=({"job": "j", "epoch": 1},), connection=connection)
         assert app.control.purge(connection=connection) == 3
         connection.default_channel.queue_delete("train")
+    assert refusals() == []
+
+
+def test_a_private_queue_is_found_counted_and_emptied(broker: str, refusals: Any) -> None:
+    own = queues.private("infer.a-worker@acl")
+    with app.connection_for_write() as connection:
+        for _ in range(3):
+            app.send_task("photogen.generate", args=({"job": "j", "epoch": 1},), connection=connection, queue=own)
+        assert connection.default_channel._size(own.name) == 3
+        assert private_queues.empty(own.name) == 3
+        assert connection.default_channel._size("infer") == 3
     assert refusals() == []
 
 

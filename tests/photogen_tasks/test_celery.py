@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from kombu.exceptions import ContentDisallowed
 from kombu.serialization import loads, prepare_accept_content
@@ -18,6 +23,13 @@ def test_every_stage_waits_in_the_queue_of_its_role() -> None:
         assert route(stage.task) == {"queue": stage.spec.role.value}
     assert route(HOUSEKEEPING) == {"queue": "cpu"}
     assert route("somebody.elses") is None
+
+
+def test_a_worker_knows_its_own_queue_and_no_other(data_dir: Path) -> None:
+    told = os.environ | {"PHOTOGEN_PRIVATE_QUEUE": "infer.me@here"}
+    known = "from photogen_tasks.celery import app; print(*sorted(app.amqp.queues))"
+    done = subprocess.run([sys.executable, "-c", known], env=told, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["cpu", "infer", "infer.me@here", "inspect", "train"]
 
 
 def test_what_a_stage_reads_comes_before_it() -> None:

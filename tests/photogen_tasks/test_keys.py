@@ -25,7 +25,7 @@ def test_a_key_leads_to_its_tenant(database: str) -> None:
     assert owner(first) == owner(second) != owner(other)
     with read_scope() as session:
         assert session.get_one(Tenant, owner(first)).name == "alice"
-        assert [(name, key.name) for name, key in keys.listing(session)][:2] == [
+        assert [(tenant.name, key.name) for tenant, key in keys.listing(session)][:2] == [
             ("alice", "laptop"),
             ("alice", "phone"),
         ]
@@ -56,6 +56,26 @@ def test_a_revoked_key_leads_nowhere_and_the_others_stay(database: str) -> None:
         assert keys.revoke(session, first[: keys.PREFIX_LETTERS]) == 0
     assert owner(first) is None
     assert owner(second) is not None
+
+
+def test_a_tenant_may_write_prompts_until_it_is_told_otherwise(database: str) -> None:
+    def may_write() -> bool:
+        with read_scope() as session:
+            tenant = keys.tenant_of(session, key)
+            assert tenant is not None
+            return keys.may_write_prompts(session, tenant)
+
+    key = made("alice")
+    assert may_write()
+    with session_scope() as session:
+        keys.create(session, "alice", "second", own_prompts=False)
+    assert not may_write()
+    made("alice")  # a further key changes nothing
+    assert not may_write()
+    with session_scope() as session:
+        assert keys.allow_own_prompts(session, "alice", True)
+        assert not keys.allow_own_prompts(session, "nobody", True)
+    assert may_write()
 
 
 def test_the_local_tenant_gets_one_key(database: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from photogen_tasks.params import MAX_IMAGES, JobParams
+from gpu_worker.sampler_names import NAMES
+from photogen_tasks.params import MAX_IMAGES, JobParams, Sampler
 from photogen_tasks.stages import JobKind
 
 ANYTHING = st.recursive(
@@ -64,6 +67,46 @@ def test_a_prompt_may_be_long_but_not_longer() -> None:
     JobParams(prompts=("{token}" + "a" * 1993,))
     with pytest.raises(ValidationError, match="at most 2000"):
         JobParams(prompts=("{token}" + "a" * 1994,))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("negative_prompt", "(hat:99)"),
+        ("negative_prompt", "<lora:film:1>"),
+        ("negative_prompt", "a" * 2001),
+        ("negative_prompt", "a\x00"),
+        ("sampler", "heun"),
+        ("num_inference_steps", 0),
+        ("num_inference_steps", 151),
+        ("guidance_scale", 0.5),
+        ("guidance_scale", float("nan")),
+        ("guidance_scale", 21),
+        ("width", 56),
+        ("width", 100),
+        ("height", 1544),
+        ("height", 2**70),
+        ("style", "../demo"),
+        ("hires", "perhaps"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_by_its_field(field: str, value: object) -> None:
+    with pytest.raises(ValidationError) as refused:
+        JobParams.model_validate({field: value})
+    assert refused.value.errors()[0]["loc"] == (field,)
+
+
+def test_samplers_are_those_that_draw() -> None:
+    assert get_args(Sampler) == NAMES
+
+
+@pytest.mark.parametrize(
+    "size", [{"width": 1536, "height": 1536}, {"width": 1024, "height": 1024, "hires": True}, {"hires": True}]
+)
+def test_a_size_may_be_large_but_not_larger(size: dict[str, Any]) -> None:
+    JobParams(**size)
+    with pytest.raises(ValidationError, match="width, height, hires"):
+        JobParams(**(size | {"hires": True, "width": 1536}))
 
 
 @pytest.mark.parametrize("kind", list(JobKind))

@@ -35,11 +35,17 @@ def test_without_a_folder_there_is_the_subject_alone(tmp_path: Path, monkeypatch
 
 
 def test_every_prompt_names_the_subject() -> None:
-    with pytest.raises(UsageError, match="token"):
-        prompts.check(["a hat"])
+    with pytest.raises(UsageError, match=r"prompts\.1: .*\{token\}"):
+        prompts.check(["{token}", "a hat"])
 
 
 def test_readable_says_why_not() -> None:
     assert prompts.readable("{token} ((hat))") == "{token} ((hat))"
     with pytest.raises(ValueError, match="weight_out_of_range"):
         prompts.readable("(hat:99)")
+
+
+def test_a_negative_prompt_names_no_lora() -> None:
+    assert prompts.readable_negative("hats AND gloves") == "hats AND gloves"
+    with pytest.raises(ValueError, match="lora_in_negative_prompt"):
+        prompts.readable_negative("<lora:subject:1>")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gpu_worker.generate.config import GenerateConfig
 from photogen_tasks import db, held_job, jobs
 from photogen_tasks.config import settings
 from photogen_tasks.errors import FatalError
@@ -37,6 +38,30 @@ def test_choices_pass_and_what_was_left_open_does_not(job: HeldJob) -> None:
     assert not {"method", "max_train_steps", "prompts", "base_model"} & set(told)
 
 
+def test_how_images_are_drawn_reaches_generate_under_its_own_names(sqlite: str) -> None:
+    drawn = JobParams(
+        negative_prompt="hats",
+        sampler="euler a",
+        num_inference_steps=12,
+        guidance_scale=5,
+        width=128,
+        height=96,
+        hires=True,
+        face_pass=True,
+    )
+    told = stage_params(submitted(make_customer("customer"), drawn), Stage.GENERATE)
+    config = GenerateConfig.from_params(told)
+    assert (config.negative_prompt, config.sampler, config.num_inference_steps) == ("hats", "euler a", 12)
+    assert (config.guidance_scale, config.width, config.height) == (5, 128, 96)
+    assert (config.hires_scale, config.face_pass) == (1.5, True)
+
+
+def test_what_was_left_open_is_the_styles(job: HeldJob) -> None:
+    config = GenerateConfig.from_params(stage_params(job, Stage.GENERATE))
+    assert (config.negative_prompt, config.sampler, config.width, config.hires_scale) == (None, None, None, None)
+    assert not config.face_pass
+
+
 def test_each_stage_is_told_of_its_own_weights(job: HeldJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PHOTOGEN_UPSCALE_WEIGHTS", "/weights/x4.safetensors")
     monkeypatch.setenv("PHOTOGEN_LORAS", "/weights/loras")
@@ -49,6 +74,25 @@ def test_each_stage_is_told_of_its_own_weights(job: HeldJob, monkeypatch: pytest
     matte = stage_params(job, Stage.MATTE)
     assert (matte["matting"], matte["rembg_model"], matte["rembg_weights"]) == ("rembg", "u2net", str(tmp_path))
     assert not {"matting", "upscale_weights"} & set(stage_params(job, Stage.TRAIN))
+
+
+def test_only_upscale_is_told_where_the_signing_key_lies(job: HeldJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    signing = {"c2pa_key": "/keys/c2pa.key", "c2pa_certificate": "/keys/c2pa.pem"}
+    assert not {*signing, "c2pa_timestamp_url"} & set(stage_params(job, Stage.UPSCALE))
+    for name, file in signing.items():
+        monkeypatch.setenv(f"PHOTOGEN_{name.upper()}", file)
+    settings.cache_clear()
+    told = stage_params(job, Stage.UPSCALE)
+    assert signing.items() <= told.items()
+    assert "c2pa_timestamp_url" not in told
+    assert not set(signing) & set(stage_params(job, Stage.GENERATE))
+
+
+def test_half_a_signer_is_refused_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOGEN_C2PA_KEY", "/keys/c2pa.key")
+    settings.cache_clear()
+    with pytest.raises(ValueError, match="PHOTOGEN_C2PA_KEY and PHOTOGEN_C2PA_CERTIFICATE go together"):
+        settings()
 
 
 def test_the_embedded_default_is_portrait(job: HeldJob) -> None:
