@@ -11,10 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 
 from api.deps import HEX_ID
 from api.errors import OUR_FAULT
+from api.evidence import DeliveryOut, EvidenceOut
 from photogen_tasks.models import Image, Job, Photo, StageRow, Subject
 from photogen_tasks.params import MAX_PHOTOS, JobParams
 from photogen_tasks.stages import TERMINAL, JobKind, Stage, Status
-from photogen_tasks.styles import Style
 
 JOB_ID = "7d0f3c5e9b1a4f0e8c2d6a4b1e3f5a7c"
 SUBJECT_ID = "1b9e4c7a2d5f48e0a3c6b8d1f2e4a6c8"
@@ -247,6 +247,7 @@ class JobOut(BaseModel):
     params: dict[str, Any] = Field(examples=[{"style": "demo", "class_noun": "woman", "seed": 7}])
     stages: list[StageOut]
     error: ErrorOut | None
+    delivery: DeliveryOut | None = Field(description="Null before the images are there, and where none were judged.")
     created_at: Time
     started_at: Time | None
     ended_at: Time | None
@@ -266,6 +267,7 @@ class JobOut(BaseModel):
             params=job.params,
             stages=stages,
             error=error,
+            delivery=DeliveryOut.of(job),
             created_at=_utc(job.created_at),
             started_at=_utc(job.started_at),
             ended_at=_utc(job.ended_at),
@@ -277,7 +279,8 @@ def _line(job: Job, stages: list[StageOut], error: ErrorOut | None) -> str:
     if error is not None:
         return error.sentence
     if job.status in TERMINAL:
-        return str(job.status)
+        delivered = DeliveryOut.of(job)
+        return f"{job.status}: {delivered.sentence}" if delivered else str(job.status)
     for stage in stages:
         if stage.status == Status.RUNNING:
             return f"{stage.name}: {stage.line}" if stage.line else str(stage.name)
@@ -301,6 +304,7 @@ class ImageOut(BaseModel):
     height: int = Field(examples=[768])
     prompt: str = Field(examples=["photo of sks woman in a suit, in an office"])
     seed: int = Field(examples=[7])
+    evidence: EvidenceOut | None = Field(description="Null for images that were not judged.")
 
     @classmethod
     def of(cls, image: Image, url: str) -> ImageOut:
@@ -311,6 +315,7 @@ class ImageOut(BaseModel):
             height=image.height,
             prompt=image.prompt,
             seed=image.seed,
+            evidence=EvidenceOut.model_validate(image.evidence) if image.evidence else None,
         )
 
 
@@ -345,22 +350,6 @@ class SubjectsOut(BaseModel):
 
     subjects: list[SubjectOut]
     next_before: str | None = Field(description="Pass as `before` for the next page; null on the last.")
-
-
-class StyleOut(BaseModel):
-    """A named set of prompts."""
-
-    name: str = Field(examples=["demo"])
-    title: str = Field(examples=["A bit of everything"])
-    prompts: int = Field(description="How many; each draws `num_images_per_prompt` images.", examples=[8])
-
-    @classmethod
-    def of(cls, style: Style) -> StyleOut:
-        return cls(name=style.name, title=style.title, prompts=len(style.prompts))
-
-
-class StylesOut(BaseModel):
-    styles: list[StyleOut]
 
 
 class Alive(BaseModel):

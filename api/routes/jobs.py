@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from api.deps import Before, JobId, Limit, Tenant
 from api.errors import Answers, responses
 from api.schemas import ImageOut, ImagesOut, JobIn, JobOut, JobPhotosOut, JobsOut
-from photogen_tasks import erase, jobs, photos, pipeline, prompts, styles
+from photogen_tasks import erase, jobs, keys, photos, pipeline, prompts, styles
+from photogen_tasks.config import settings
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import UsageError
 from photogen_tasks.models import Image, Job
@@ -49,7 +50,8 @@ def submit_job(tenant: Tenant, body: JobIn, response: Response, idempotency_key:
 
 
 def _submit(tenant: str, body: JobIn, key: str | None, digest: str) -> tuple[Job, int]:
-    _check_drawing(body)
+    _check_own_prompts(tenant, body)
+    _check_drawing(tenant, body)
     photos.mark_uploaded(tenant, body.photos)
     try:
         job = pipeline.submit(
@@ -81,16 +83,39 @@ def _submitted_before(tenant: str, key: str | None, digest: str) -> Job | None:
     return found
 
 
-def _check_drawing(body: JobIn) -> None:
-    """What generate would refuse is refused before anybody trains. Raises UsageError."""
+def _check_own_prompts(tenant: str, body: JobIn) -> None:
+    """Raises UsageError with `own_prompts_off` for what was written where the tenant's customers may only choose."""
+    # An empty negative prompt is one too: it stands in place of the style's.
+    written = [name for name in ("prompts", "negative_prompt") if getattr(body, name) not in ((), None)]
+    if not written:
+        return
+    with read_scope() as session:
+        may_write = keys.may_write_prompts(session, tenant)
+    if not may_write:
+        raise UsageError("own_prompts_off", f"{written[0]}: here images are drawn in styles only; leave it out.")
+
+
+def _check_drawing(tenant: str, body: JobIn) -> None:
+    """What generate would refuse is refused before anybody trains. Raises UsageError, NotFound."""
     if body.kind is JobKind.TRAIN:
         return
-    if body.prompts and body.style in styles.catalogue():
-        prompts.check(body.prompts)
-        return
-    count = len(styles.known(body.style).prompts) * body.num_images_per_prompt
+    base_model = _base_model(tenant, body)
+    style = styles.known(body.style, base_model)
+    prompts.check(body.prompts)
+    styles.check_size(body.width, body.height, base_model)
+    count = len(body.prompts or style.prompts) * body.num_images_per_prompt
     if count > MAX_IMAGES:
-        raise UsageError("too_many_images", f"That is {count} images; a job draws up to {MAX_IMAGES}.")
+        raise UsageError(
+            "too_many_images", f"num_images_per_prompt: that is {count} images; a job draws up to {MAX_IMAGES}."
+        )
+
+
+def _base_model(tenant: str, body: JobIn) -> str:
+    """The subject's; a new one is trained on that of the settings."""
+    if body.kind is not JobKind.GENERATE or body.subject is None:
+        return settings().base_model
+    with read_scope() as session:
+        return jobs.get_subject(session, tenant, body.subject).base_model
 
 
 @router.get("/jobs", responses=responses(401, 404, 422, 503))

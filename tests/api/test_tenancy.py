@@ -14,6 +14,8 @@ WITHOUT_ID = {
     "/v1/jobs",
     "/v1/subjects",
     "/v1/styles",
+    "/v1/styles/{name}",
+    "/v1/styles/{name}/preview",
     "/v1/files/{key}",
     "/healthz",
     "/readyz",

@@ -219,7 +219,19 @@ def test_a_page_goes_on_when_its_last_job_was_deleted(caller: Caller) -> None:
 
 
 names = st.sampled_from(
-    ["kind", "class_noun", "style", "prompts", "num_images_per_prompt", "seed", "method", "photos", "subject"]
+    [
+        *("kind", "class_noun", "style", "prompts", "num_images_per_prompt", "seed", "method", "photos", "subject"),
+        *(
+            "negative_prompt",
+            "sampler",
+            "num_inference_steps",
+            "guidance_scale",
+            "width",
+            "height",
+            "hires",
+            "face_pass",
+        ),
+    ]
 )
 words = st.sampled_from(["portrait", "train", "generate", "demo", "lora", "0" * 32, "{token}"])
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=50) | words
