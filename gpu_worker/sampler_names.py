@@ -1,4 +1,4 @@
-"""Names of samplers, as people know them. Pure: what each name stands for in diffusers is generate.samplers' business."""
+"""Names of samplers, as people know them. What each stands for in diffusers is the business of generate.samplers."""
 
 from typing import Literal, get_args
 

@@ -27,16 +27,14 @@ class Plan:
 
 def chosen_style(config: GenerateConfig) -> Style:
     """The style with the customer's own prompts, if there are any, all read. Raises BadStyle, BadPrompt."""
-    if not config.prompts:
-        style = load_style(config.style, "pocket" if is_pocket(config.base_model) else "stable-diffusion")
-    else:
+    style = load_style(config.style, "pocket" if is_pocket(config.base_model) else "stable-diffusion")
+    if config.prompts:
         if any(TOKEN not in prompt for prompt in config.prompts):
             raise BadStyle("prompt_without_token", f"Every prompt must name the subject as {TOKEN}.")
         for number, text in enumerate(config.prompts):
             with naming(f"prompts.{number}"):
                 parse(text)
-        prompts = tuple(Prompt(prompt=text) for text in config.prompts)
-        style = load_style(config.style).model_copy(update={"prompts": prompts})
+        style = style.model_copy(update={"prompts": tuple(Prompt(prompt=text) for text in config.prompts)})
     with naming("negative_prompt"):
         for prompt in style.prompts:
             parse(_negative(prompt, style, config), negative=True)

@@ -10,7 +10,7 @@ from photogen_tasks.celery import app
 from photogen_tasks.models import StageRow
 from photogen_tasks.params import JobParams
 from photogen_tasks.stages import JobKind, Stage, Status
-from tests.conftest import forget
+from tests.conftest import forget, forget_broker
 from tests.photogen_tasks.conftest import Customer, make_customer
 from tests.photogen_tasks.drawing import drawing, trained, waiting, worker_row
 from tests.photogen_tasks.test_claims import commit
@@ -144,7 +144,9 @@ def test_without_a_database_the_roles_queue_will_do(artist: Customer, monkeypatc
     assert sent["queue"].name == "infer"
 
 
-def test_without_a_broker_nobody_is_chosen(sqlite: str) -> None:
+def test_without_a_broker_nobody_is_chosen(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    forget_broker()
     customer = make_customer("customer")
     subject = trained(customer)
     worker_row("one", subject)
