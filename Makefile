@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 EXTRAS := api,monitoring,local,gpu,draw,rembg,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline bench-generate compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline bench-generate bench-upscale compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -64,6 +64,9 @@ bench-pipeline: install ## the pipeline's overhead: five-stage no-op jobs agains
 
 bench-generate: install ## the resident engine against the bare loop and plain scripts
 	$(BIN)/python -m tests.benchmarks.generate
+
+bench-upscale: install ## tiles against the whole image in ncnn and torch: speed, errors at borders, memory
+	$(BIN)/python -m tests.benchmarks.upscale
 
 compose-test: install ## build both images, bring the stack up, send one job, take all down
 	bash tests/compose/run.sh

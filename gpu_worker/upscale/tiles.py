@@ -50,7 +50,10 @@ def spans(length: int, tile: int, overlap: int) -> list[Span]:
     fade = min(overlap // 4, length // count // 2)
     return [
         Span(
-            (max(begin - overlap, -MARGIN), min(end + overlap, length + MARGIN)),
+            (
+                max(begin - overlap, -MARGIN) if begin else -MARGIN,
+                min(end + overlap, length + MARGIN) if end < length else length + MARGIN,
+            ),
             (max(begin - fade, 0), min(end + fade, length)),
             (begin, end),
             fade,
@@ -90,7 +93,7 @@ def enlarged_rows(image: NDArray[np.uint8], enlarge: Enlarger, tile: int, overla
         band[: len(tail)] += tail
         done = (down.bounds[1] - down.fade if down.bounds[1] < height else height) - down.used[0]
         tail = band[done * SCALE :].copy()
-        yield np.asarray((np.clip(band[: done * SCALE], 0, 1) * 255).round(), np.uint8)
+        yield _levels(band[: done * SCALE])
 
 
 def _band(padded: NDArray[np.uint8], down: Span, enlarge: Enlarger, tile: int, overlap: int) -> NDArray[np.float32]:
@@ -100,10 +103,18 @@ def _band(padded: NDArray[np.uint8], down: Span, enlarge: Enlarger, tile: int, o
     for across in spans(width, tile, overlap):
         (top, bottom), (left, right) = down.seen, across.seen
         seen = padded[top + MARGIN : bottom + MARGIN, left + MARGIN : right + MARGIN]
-        large = enlarge(seen.astype(np.float32) / 255, top, left)
+        large = enlarge(seen.astype(np.float32) / np.float32(255), top, left)
         used = large[_within(down)][:, _within(across)]
         band[:, across.used[0] * SCALE : across.used[1] * SCALE] += used * across.weights(width)[None, :, None]
     return band
+
+
+def _levels(pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Float pixels, roughly in [0, 1], as uint8; they are written over, for they may be many."""
+    np.clip(pixels, 0, 1, out=pixels)
+    pixels *= 255
+    np.rint(pixels, out=pixels)
+    return pixels.astype(np.uint8)
 
 
 def _within(span: Span) -> slice:

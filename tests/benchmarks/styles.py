@@ -27,21 +27,21 @@ def main() -> None:
     given = parser.parse_args()
     suited = [name for name in style_names() if name != "demo" and "pocket" in style_file(name).base_models]
     with tempfile.TemporaryDirectory() as folder:
-        rows = [row for name in suited[:STYLES] for row in _rows(name, given.inputs, Path(folder), given.class_noun)]
+        rows = [_row(name, given.inputs, Path(folder), given.class_noun) for name in suited[:STYLES]]
         contact_sheet(rows).save(given.out, quality=88)
 
 
-def _rows(name: str, inputs: Path, folder: Path, class_noun: str) -> list[tuple[str, list[Path]]]:
+def _row(name: str, inputs: Path, folder: Path, class_noun: str) -> tuple[str, list[Path]]:
     """The style twice: with the subject, and without."""
-    rows = []
+    shown = []
     for whose, source in (("subject", inputs), ("base model", folder / "nobody")):
         outputs = folder / f"{name} {whose}"
         outputs.mkdir()
         generate_images(source, outputs, GenerateConfig(style=name, class_noun=class_noun, seed=SEED))
         told = json.loads((outputs / "images.json").read_text())
         print(f"{name}, {whose}: {told['delivery']}", flush=True)
-        rows.append((f"{style_file(name).title}: {whose}", sorted(outputs.glob("*.png"))[:IMAGES]))
-    return rows
+        shown += sorted(outputs.glob("*.png"))[:IMAGES]
+    return f"{style_file(name).title}: with the subject's weights, and the base model alone", shown
 
 
 if __name__ == "__main__":

