@@ -33,24 +33,25 @@ class BadPrompt(CustomerError):
     """A prompt asks for more than may be drawn, or for what is not there."""
 
 
+class NothingAccepted(CustomerError):
+    """Of all images drawn for a job, none may be delivered."""
+
+    def __init__(self, drawn: int, rejected: dict[str, int]) -> None:
+        reasons = ", ".join(f"{count} {code}" for code, count in sorted(rejected.items()))
+        sentence = f"None of {drawn} images was good enough ({reasons}). Try another style or prompt, or more photos."
+        super().__init__("nothing_accepted", sentence)
+        self.drawn, self.rejected = drawn, rejected
+
+    def __reduce__(self) -> tuple[type, tuple[int, dict[str, int]]]:  # type: ignore[override]  # other arguments
+        return type(self), (self.drawn, self.rejected)
+
+
 class OutOfMemory(WorkError):
     """The gpu or the machine ran out of memory; another worker, or a smaller batch, may manage."""
 
 
 class BadWeights(WorkError):
     """A base model or a subject's weights cannot be read, or do not fit each other."""
-
-
-class NothingAccepted(WorkError):
-    """Of all images drawn for a job, none may be delivered: the subject's weights or the limits are wrong."""
-
-    def __init__(self, drawn: int, rejected: dict[str, int]) -> None:
-        reasons = ", ".join(f"{count} {code}" for code, count in sorted(rejected.items()))
-        super().__init__(f"None of {drawn} images was accepted: {reasons}.")
-        self.drawn, self.rejected = drawn, rejected
-
-    def __reduce__(self) -> tuple[type, tuple[int, dict[str, int]]]:
-        return type(self), (self.drawn, self.rejected)
 
 
 class BadSigner(WorkError):

@@ -63,13 +63,14 @@ class Style(Recipe):
     """A named set of prompts and how one family draws them best; `base_models` are all families that it suits.
 
     `seeds`: image n of a job has the seed `seed` + n ("job"), or every prompt has the same seeds, so that prompts can
-    be compared ("same").
+    be compared ("same"). `painted`: its images are no photographs, so no face network can say whose face they show.
     """
 
     title: str
     description: str
     category: Category
     seeds: Seeds
+    painted: bool
     base_models: tuple[Family, ...]
 
     def seed_offset(self, number: int, images_per_prompt: int) -> int:
@@ -86,6 +87,7 @@ class StyleFile(BaseModel):
     description: str = Field(max_length=160, pattern=r"^[A-Z][^.!?]+\.$")  # one sentence
     category: Category
     seeds: Seeds = "job"
+    painted: bool = False
     base_models: dict[Family, Recipe] = Field(min_length=1)
 
     def on(self, family: Family) -> Style:

@@ -21,6 +21,7 @@ from gpu_worker.captions import describe
 from gpu_worker.dataset import class_latents, encode, instance_photos, instance_variants
 from gpu_worker.device import pick_device, telling_out_of_memory
 from gpu_worker.dreambooth import DreamBooth, Hyperparameters, Lesson, trained_parts
+from gpu_worker.evidence.limits import domain_of
 from gpu_worker.evidence.references import write_references
 from gpu_worker.loss_curve import draw_loss_curve
 from gpu_worker.prompts import fill
@@ -87,7 +88,8 @@ def train_dreambooth(
         with _timed(seconds, "load"):
             base = open_base_model(config.base_model, config.revision, pick_device())
             base_hash = hash_base_model(config.base_model, config.revision)
-        write_references(inputs / "preprocess", outputs)
+        if domain_of(config.base_model).likeness is not None:  # nobody's face is kept where nobody compares it
+            write_references(inputs / "preprocess", outputs)
         with _timed(seconds, "prepare"):
             kept = shared or checkpoints
             lesson = _prepare(inputs, base, base_hash, config, kept, _part(on_step, 0, PREPARATION))

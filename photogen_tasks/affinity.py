@@ -1,7 +1,7 @@
 """Where a job is drawn: at a worker that holds its subject or base model in memory, else wherever it is its turn.
 
-A hint and no promise: rows may be old, a worker may be slow, and its private queue is no safer than it is. So it is
-asked briefly, and what waits too long there goes to the role's queue, see private_queues. Nothing is sent here.
+A hint and no promise: rows may be old, a worker may be slow, and its private queue is no safer than it is. What waits
+too long there goes to the role's queue, see private_queues. Nothing is sent here.
 """
 
 from __future__ import annotations

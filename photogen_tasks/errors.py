@@ -26,7 +26,7 @@ class TransientError(PhotogenError):
     `ours`: the stage itself did it, and may not do it often; else what it needs was away or broken.
     """
 
-    AWAY = ("storage_unavailable", "database_unavailable")
+    AWAY = ("storage_unavailable", "database_unavailable", "service_unreachable")
 
     def __init__(self, code: str, sentence: str, retry_after: float = 10.0, *, ours: bool = False) -> None:
         super().__init__(code, sentence)

@@ -29,9 +29,11 @@ Side = Annotated[int, Field(ge=64, le=1536, multiple_of=8)]  # px
 Word = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z ]{0,23}$")]
 MAX_PHOTOS = 20  # DreamBooth gains nothing beyond; the upload page says the same
 MAX_IMAGES = 64  # per job; a cap on what one call may cost
+MOST_DRAWS = 10  # of each image; every draw has a seed of its own, and a row holds 31 bits of it
 MAX_PIXELS = 1536 * 1536  # of an image as it is drawn, 2.4 megapixels; a gpu's memory ends beyond
 OWN_SIDE = 1024  # px; the largest that base models draw by themselves
 HIRES_SCALE = 1.5
+LCM_STEPS = 50  # those it was distilled from
 
 
 class JobParams(BaseModel):
@@ -62,7 +64,7 @@ class JobParams(BaseModel):
     seed: int = Field(
         0,
         ge=0,
-        lt=2**31 - MAX_IMAGES,
+        lt=2**31 - MOST_DRAWS * MAX_IMAGES,
         description="Image n takes seed + n, unless the style gives every prompt the same seeds.",
     )
     few_photos: bool = Field(False, description="One good photo is enough: more are made of it.")
@@ -73,6 +75,12 @@ class JobParams(BaseModel):
     def _bounded_cost(self) -> JobParams:
         if len(self.prompts) * self.num_images_per_prompt > MAX_IMAGES:
             raise ValueError(f"prompts, num_images_per_prompt: at most {MAX_IMAGES} images a job")
+        return self
+
+    @model_validator(mode="after")
+    def _few_lcm_steps(self) -> JobParams:
+        if self.sampler == "lcm" and (self.num_inference_steps or 0) > LCM_STEPS:
+            raise ValueError(f"num_inference_steps: the sampler lcm takes at most {LCM_STEPS}")
         return self
 
     @model_validator(mode="after")

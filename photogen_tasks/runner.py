@@ -16,7 +16,14 @@ from typing import Any, Protocol
 import structlog
 from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 
 from photogen_tasks import claims, erase, failpoints, manifests, outcomes, workers
 from photogen_tasks.celery import app
@@ -287,6 +294,8 @@ def _commit(job: HeldJob, claim: Claim, outputs: Path, kept: manifests.Kept) -> 
                     workers.drew(session, job.base_model, job.subject_id)
                 failpoints.reach("before_commit")
             return True
+        except (DataError, IntegrityError, ProgrammingError):
+            raise  # no other try would end otherwise
         except SQLAlchemyError as error:
             log.warning("commit unclear; asking again", error=str(error))
             time.sleep(AGAIN_SECONDS)

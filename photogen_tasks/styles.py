@@ -40,6 +40,7 @@ class Style(BaseModel):
     description: str
     category: str
     seeds: str = "job"
+    painted: bool = False
     prompts: tuple[StylePrompt, ...]
     negative_prompt: str = ""
     sampler: str | None = None
@@ -50,8 +51,9 @@ class Style(BaseModel):
 
 
 def family_of(base_model: str) -> str:
-    """The family of a base model, by its name in the settings or a subject's row."""
-    return POCKET if base_model == POCKET else STABLE_DIFFUSION
+    """The family of a base model, by its name in the settings or a subject's row, or by what its folder says."""
+    own = base_model == POCKET or (Path(base_model) / "pocket.json").is_file()
+    return POCKET if own else STABLE_DIFFUSION
 
 
 def suiting(base_model: str | None = None) -> dict[str, Style]:

@@ -39,7 +39,8 @@ IdempotencyKey = Annotated[
 )
 def submit_job(tenant: Tenant, body: JobIn, response: Response, idempotency_key: IdempotencyKey = None) -> JobOut:
     """Submit a job on uploaded photos, or on a trained subject. The answer says where to watch it."""
-    digest = hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+    # Without defaults: a field that a later version adds must not make a retry another request.
+    digest = hashlib.sha256(body.model_dump_json(exclude_defaults=True).encode()).hexdigest()
     job = _submitted_before(tenant, idempotency_key, digest)
     if job is not None:
         response.status_code = 200
@@ -83,10 +84,14 @@ def _submitted_before(tenant: str, key: str | None, digest: str) -> Job | None:
     return found
 
 
+CLASS_NOUNS = ("person", "man", "woman")  # to choose from, where customers write nothing
+
+
 def _check_own_prompts(tenant: str, body: JobIn) -> None:
     """Raises UsageError with `own_prompts_off` for what was written where the tenant's customers may only choose."""
     # An empty negative prompt is one too: it stands in place of the style's.
     written = [name for name in ("prompts", "negative_prompt") if getattr(body, name) not in ((), None)]
+    written += [] if body.class_noun in CLASS_NOUNS else ["class_noun"]  # it goes into every prompt
     if not written:
         return
     with read_scope() as session:

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpu_worker.evidence.adherence import Adherence, AttributeAdherence
 from gpu_worker.evidence.findings import Evidence
-from gpu_worker.evidence.limits import Domain, Limits, domain_of
+from gpu_worker.evidence.limits import Domain, Limits, domain_of, domains
 from gpu_worker.evidence.references import References
 from gpu_worker.evidence.unsafe import unsafe_score
 from gpu_worker.faces import Face, find_faces
@@ -42,14 +42,23 @@ class Judge:
 
     @classmethod
     def of(
-        cls, base_model: str | Path, subject: Path | None, limits: Limits, clip_weights: Path | None = None
+        cls,
+        base_model: str | Path,
+        subject: Path | None,
+        limits: Limits,
+        clip_weights: Path | None = None,
+        *,
+        painted: bool = False,
     ) -> "Judge":
         """For a base model's folder (or its name in the hub) and a subject's weights folder, None without a subject.
+
+        `painted`: what is drawn is meant to look like no photograph.
 
         Raises BadWeights when one of them holds something broken.
         """
         adherence = _open_adherence(Path(base_model) / SCORER, clip_weights)
-        return cls(domain_of(base_model), limits, References.read(subject), adherence)
+        domain = domains()["painted"] if painted else domain_of(base_model)
+        return cls(domain, limits, References.read(subject), adherence)
 
     def judge(self, image: np.ndarray, prompt: str) -> Evidence:
         """Evidence of an RGB image, uint8 (H, W, 3), drawn for `prompt`, the subject's words filled in.
@@ -86,7 +95,7 @@ class Judge:
         if not len(self.references.vectors):
             return None, self.references.missing
         if self.domain.likeness is None or faces is None:
-            return None, "No face network is known to tell people apart in such drawings."
+            return None, "No face network is known to tell people apart in such pictures."
         if not faces:
             return None, "No face was found in the image."
         return self.references.likeness(embed_face(image, faces[0])), ""

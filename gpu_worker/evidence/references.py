@@ -108,7 +108,7 @@ def _read(file: Path) -> tuple[list[dict[str, Any]], str]:
         told = json.loads(file.read_bytes())
         faces = [{"held_out": face["held_out"] is True, "vector": _vector(face["vector"])} for face in told["faces"]]
         return faces, str(told["encoder"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError, ArithmeticError) as error:
         raise BadWeights(f"{file} is broken: {error}") from error
 
 

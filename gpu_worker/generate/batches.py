@@ -5,24 +5,23 @@ No file is written and nothing is judged here.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gpu_worker.errors import BadPrompt
 from gpu_worker.generate.conditioning import Conditioning
 from gpu_worker.generate.config import GenerateConfig
 from gpu_worker.generate.denoising import Drawing, denoise
-from gpu_worker.generate.engine import SUBJECT, Resident, named_layers
+from gpu_worker.generate.engine import Resident
 from gpu_worker.generate.face_pass import redraw_faces
 from gpu_worker.generate.hires import enlarge
-from gpu_worker.generate.memory import Decoding, decode_as, decoding, free_memory
+from gpu_worker.generate.memory import decode_as, decoding, free_memory
+from gpu_worker.generate.named_loras import read
 from gpu_worker.generate.plans import Plan
 from gpu_worker.generate.samplers import scheduler, title
 from gpu_worker.generate.subjects import Subject
-from gpu_worker.prompt_language import FILLED, Lora, Prompt, parse
+from gpu_worker.prompt_language import FILLED, Lora, parse
 from gpu_worker.prompts import Style
 
 Step = Callable[[int, int], None]  # inference steps done, of how many
@@ -46,7 +45,6 @@ class Painter:
         self._config = config
         self._sampler = config.sampler or style.sampler
         self.sampler_title = title(self._sampler, resident.scheduler_config)
-        self.decoding: Decoding = config.decoding or "whole"
         side = resident.base.resolution
         self._size = (config.width or style.width or side, config.height or style.height or side)
         self.drawing = Drawing(
@@ -54,12 +52,10 @@ class Painter:
             config.guidance_scale or style.guidance_scale,
             *self._size,
         )
-
-    def check(self, plans: Sequence[Plan]) -> None:
-        """Raise BadPrompt for LoRAs that there are not, before anything is drawn."""
-        for plan in plans:
-            for lora in parse(plan.prompt, limits=FILLED).loras:
-                self._check(lora)
+        vae = resident.base.vae
+        width, height = (round(length * (config.hires_scale or 1)) for length in self._size)
+        # Chosen once for all batches: tiles show in the pixels.
+        self.decoding = config.decoding or decoding(vae, config.batch_size, width, height, free_memory(vae.device))
 
     def batches(self, plans: Sequence[Plan]) -> Iterator[list[Plan]]:
         """Plans that are drawn at once: those with the same LoRAs, in order."""
@@ -73,8 +69,8 @@ class Painter:
     def draw(self, plans: Sequence[Plan], on_step: Step) -> list[Drawn]:
         """One image for each plan; all have the same LoRAs. Raises BadPrompt, BadWeights, OutOfMemory."""
         prompts = [parse(plan.prompt, limits=FILLED) for plan in plans]
-        self._wear(prompts[0])
-        pipe = self._ready(len(plans))
+        self._resident.wear(self._subject, read(prompts[0].loras, self._config.loras))
+        pipe = self._ready()
         negatives = [parse(plan.negative_prompt, negative=True) for plan in plans]
         guides = Conditioning(self._resident.encoder, prompts, negatives, self.drawing.steps)
         images, faces = self._passes(pipe, [plan.seed for plan in plans], guides, on_step)
@@ -104,27 +100,9 @@ class Painter:
             )
         return images, faces
 
-    def _ready(self, count: int) -> Any:
-        """diffusers' pipe with this job's sampler, decoding within the memory that is free."""
-        pipe, config = self._resident.pipe, self._config
+    def _ready(self) -> Any:
+        """diffusers' pipe with this job's sampler."""
+        pipe = self._resident.pipe
         pipe.scheduler = scheduler(self._sampler, self._resident.scheduler_config)
-        scale = config.hires_scale or 1
-        width, height = (round(side * scale) for side in self._size)
-        way = config.decoding or decoding(pipe.vae, count, width, height, free_memory(pipe.vae.device))
-        decode_as(pipe.vae, way)
-        self.decoding = way  # tiles show in the pixels
+        decode_as(pipe.vae, self.decoding)
         return pipe
-
-    def _wear(self, prompt: Prompt) -> None:
-        loras = []
-        for lora in prompt.loras:
-            self._check(lora)
-            loras.append((lora, () if lora.name == SUBJECT else named_layers(self._config.loras, lora.name)))
-        self._resident.wear(self._subject, tuple(loras))
-
-    def _check(self, lora: Lora) -> None:
-        if lora.name == SUBJECT:
-            if self._subject and self._subject.full:
-                raise BadPrompt("lora_not_scalable", "This subject's weights are not LoRA: leave <lora:subject:…> out.")
-        elif not self._config.loras or not (Path(self._config.loras) / f"{lora.name}.safetensors").is_file():
-            raise BadPrompt("unknown_lora", f"There is no LoRA {lora.name!r}.")

@@ -13,10 +13,12 @@ from gpu_worker.evidence.findings import Evidence, delivery
 from gpu_worker.evidence.judge import Judge
 from gpu_worker.generate.batches import Drawn, Painter, Step
 from gpu_worker.generate.config import GenerateConfig
-from gpu_worker.generate.engine import SUBJECT, Resident, engine, loaded
+from gpu_worker.generate.engine import Resident, engine, loaded
+from gpu_worker.generate.named_loras import SUBJECT, check
 from gpu_worker.generate.plans import Plan, chosen_style, plan_images
-from gpu_worker.generate.subjects import read_names
+from gpu_worker.generate.subjects import is_lora, read_names
 from gpu_worker.prompt_language import FILLED, parse
+from gpu_worker.prompts import Style
 from gpu_worker.provenance import record as records
 from gpu_worker.provenance.record import MadeBy, made_by, record_of
 from gpu_worker.provenance.writing import write_image
@@ -43,19 +45,53 @@ def generate_images(
 
     Without inputs/train the base model draws them, the class noun standing for the subject. An image that is rejected
     is drawn again with a new seed, `draws_per_image` times at most. Writes outputs/NNN.png for those accepted and
-    outputs/images.json. Equal settings on one machine give equal bytes, whatever the process drew before.
-    Raises BadStyle, BadPrompt, BadWeights, OutOfMemory, NothingAccepted.
+    outputs/images.json, of which `settings` draw the same bytes again on the same machine, whatever its process drew
+    before. Raises BadStyle, BadPrompt, BadWeights, OutOfMemory, NothingAccepted.
     """
     style = chosen_style(config)
     folder = inputs / "train" if (inputs / "train").is_dir() else None
-    names = read_names(folder) if folder else ("", config.class_noun)
-    plans = plan_images(style, config, *names)
-    judge = judge or Judge.of(config.base_model, folder, config.limits, config.clip_weights)
-    with telling_out_of_memory(), loaded(config) as resident:
-        subject = engine().subject(folder) if folder else None
-        job = Delivery(Painter(resident, subject, style, config), config, judge, on_step or silent)
-        job.draw(plans)
-        job.write(outputs, _made_by(resident, folder, job.settings(), plans))
+    plans = plan_images(style, config, *(read_names(folder) if folder else ("", config.class_noun)))
+    check(plans, config.loras, full_subject=folder is not None and not is_lora(folder))
+    judge = judge or Judge.of(config.base_model, folder, config.limits, config.clip_weights, painted=style.painted)
+    config = config.model_copy(update={"batch_size": min(config.batch_size, len(plans))})
+    rising = _rising(on_step or silent)
+    while not _deliver(folder, outputs, plans, style, config, judge, rising):
+        config = config.model_copy(update={"batch_size": config.batch_size // 2})
+
+
+def _deliver(
+    folder: Path | None,
+    outputs: Path,
+    plans: Sequence[Plan],
+    style: Style,
+    config: GenerateConfig,
+    judge: Judging,
+    on_step: OnStep,
+) -> bool:
+    """False when memory is too short for such a batch: then all begins anew, for batches show in the last bits."""
+    try:
+        with telling_out_of_memory(), loaded(config) as resident:
+            subject = engine().subject(folder) if folder else None
+            job = Delivery(Painter(resident, subject, style, config), config, judge, on_step)
+            job.draw(plans)
+            job.write(outputs, _made_by(resident, folder, job.settings(), plans, style))
+            return True
+    except OutOfMemory:
+        if not engine().make_room(config.base_model) and config.batch_size == 1:
+            raise
+    return False
+
+
+def _rising(on_step: OnStep) -> OnStep:
+    """Progress that never falls: what is drawn again makes the whole longer."""
+    highest = 0.0
+
+    def report(progress: float, line: str) -> None:
+        nonlocal highest
+        highest = max(highest, min(1.0, progress))
+        on_step(highest, line)
+
+    return report
 
 
 class Delivery:
@@ -69,12 +105,9 @@ class Delivery:
         self._wanted = 0
         self._judged: list[Evidence] = []
         self._accepted: dict[int, tuple[Drawn, Evidence]] = {}
-        self._at_once = config.batch_size
-        self._progress = 0.0
 
     def draw(self, plans: Sequence[Plan]) -> None:
         """Until each plan has an accepted image, or its draws are used up. Raises NothingAccepted."""
-        self._painter.check(plans)
         self._wanted = len(plans)
         left = list(plans)
         for _ in range(self._config.draws_per_image):
@@ -88,41 +121,24 @@ class Delivery:
     def _draw_once(self, plans: list[Plan]) -> None:
         total = len(self._judged) + len(plans)
         for batch in self._painter.batches(plans):
-            for drawn in self._draw(batch, total):
+            for drawn in self._painter.draw(batch, self._report(len(batch), total)):
                 evidence = self._judge.judge(drawn.pixels, drawn.plan.prompt)
                 self._judged.append(evidence)
                 if evidence.accepted:
                     self._accepted[drawn.plan.number] = (drawn, evidence)
 
-    def _draw(self, batch: list[Plan], total: int) -> list[Drawn]:
-        """Half the batch, and half again, while memory is short: slower, and the images still come."""
-        drawn: list[Drawn] = []
-        while batch:
-            part = batch[: self._at_once]
-            try:
-                with telling_out_of_memory():
-                    drawn += self._painter.draw(part, self._report(len(drawn), len(part), total))
-                batch = batch[len(part) :]
-            except OutOfMemory:
-                if len(part) == 1:
-                    raise
-                self._at_once = len(part) // 2
-        return drawn
-
-    def _report(self, drawn: int, count: int, total: int) -> Step:
-        before = len(self._judged) + drawn
+    def _report(self, count: int, total: int) -> Step:
+        before = len(self._judged)
 
         def report(step: int, steps: int) -> None:
             line = f"images {before + 1}-{before + count}/{total} inference step {step}/{steps}"
-            share = (before + count * step / steps) / total
-            self._progress = max(self._progress, min(1.0, share))  # images drawn again make the whole longer
-            self._on_step(self._progress, line)
+            self._on_step((before + count * step / steps) / total, line)
 
         return report
 
     def settings(self) -> GenerateConfig:
-        """The job's, with all that was chosen by what the machine had free: drawn with these, the same comes out."""
-        return self._config.model_copy(update={"decoding": self._painter.decoding, "batch_size": self._at_once})
+        """The job's, with what was chosen by what the machine had free."""
+        return self._config.model_copy(update={"decoding": self._painter.decoding})
 
     def write(self, outputs: Path, made_by: MadeBy) -> None:
         """NNN.png for each accepted image, and images.json."""
@@ -154,7 +170,9 @@ class Delivery:
         )
 
 
-def _made_by(resident: Resident, subject: Path | None, config: GenerateConfig, plans: Sequence[Plan]) -> MadeBy:
+def _made_by(
+    resident: Resident, subject: Path | None, config: GenerateConfig, plans: Sequence[Plan], style: Style
+) -> MadeBy:
     named = {lora.name for plan in plans for lora in parse(plan.prompt, limits=FILLED).loras} - {SUBJECT}
     loras = {name: config.loras / f"{name}.safetensors" for name in named if config.loras}
     return made_by(
@@ -165,4 +183,5 @@ def _made_by(resident: Resident, subject: Path | None, config: GenerateConfig, p
         resident.base.unet.dtype,
         subject=subject,
         loras=loras,
+        style=style.model_dump(mode="json"),
     )

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from gpu_worker.generate.conditioning import Guides
-from gpu_worker.generate.start import Original, Start, skipped_steps
+from gpu_worker.generate.start import Original, Start, first_index
 from gpu_worker.prompt_encoding import Encoded
 
 
@@ -46,7 +46,7 @@ def denoise(
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     pipe.scheduler.set_timesteps(drawing.steps, device=pipe.unet.device)
     timesteps = pipe.scheduler.timesteps
-    first = _first(pipe.scheduler, drawing.steps, start)
+    first = _first(pipe.scheduler, start)
     original = Original(pipe, start, generators) if start else None
     latents = original.noisy(timesteps[first]) if original else _pure_noise(pipe, generators, drawing)
     extra = pipe.prepare_extra_step_kwargs(generators, 0.0)
@@ -62,11 +62,9 @@ def denoise(
     return _decoded(pipe, latents, generators)
 
 
-def _first(scheduler: Any, steps: int, start: Start | None) -> int:
-    """The index of the first timestep, told to the schedulers that count their steps."""
-    if start is None:
-        return 0
-    first = skipped_steps(steps, start.strength) * int(scheduler.order)
+def _first(scheduler: Any, start: Start | None) -> int:
+    """The index of the first timestep, told to the schedulers that count: two timesteps may round to one number."""
+    first = first_index(scheduler, start.strength) if start else 0
     if hasattr(scheduler, "set_begin_index"):
         scheduler.set_begin_index(first)
     return first

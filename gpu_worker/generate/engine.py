@@ -3,6 +3,7 @@
 Which images are wanted, and which are good enough, is not known here.
 """
 
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,15 +14,15 @@ import torch
 
 from gpu_worker.device import pick_device
 from gpu_worker.generate.config import GenerateConfig
-from gpu_worker.generate.lora_files import Layer, read_lora
+from gpu_worker.generate.lora_files import Layer
 from gpu_worker.generate.memory import free_memory
 from gpu_worker.generate.merging import Merged
+from gpu_worker.generate.named_loras import SUBJECT, NamedLora
 from gpu_worker.generate.remembered import Remembered
 from gpu_worker.generate.subjects import Subject, hash_subject, read_subject
 from gpu_worker.prompt_language import Lora
 from gpu_worker.weights import PARTS, hash_base_model, open_base_model, telling_bad_weights
 
-SUBJECT = "subject"  # <lora:subject:0.8>: the customer's own weights, less strongly
 BUDGET = 0.6  # share of the memory that was free at the start
 SUBJECTS = 16  # whose weights stay in memory
 
@@ -54,15 +55,19 @@ class Resident:
     def bytes(self) -> int:
         """Memory of all weights, and of those kept for when a subject is taken off."""
         parts = (self.base.unet, self.base.vae, self.base.text_encoder)
-        return self._merged.bytes + sum(int(tensor.nbytes) for part in parts for tensor in part.state_dict().values())
+        return (
+            self._merged.bytes
+            + self.encoder.bytes
+            + sum(int(tensor.nbytes) for part in parts for tensor in part.state_dict().values())
+        )
 
-    def wear(self, subject: Subject | None, loras: tuple[tuple[Lora, tuple[Layer, ...]], ...] = ()) -> None:
+    def wear(self, subject: Subject | None, loras: tuple[NamedLora, ...] = ()) -> None:
         """Put on the subject and named LoRAs, each with its strengths, and take off all else.
 
         `<lora:subject:…>` among them weakens the subject. Raises BadWeights for what does not fit the base model;
         then the base model stands as it was loaded.
         """
-        key = (subject and subject.sha256, tuple(lora for lora, _ in loras))
+        key = (subject and subject.sha256, tuple((each.lora, each.stamp) for each in loras))
         if key == self._worn:
             return
         try:
@@ -78,12 +83,9 @@ class Resident:
         self.encoder.worn = key if "text_encoder" in self._merged.changed_parts else None
 
 
-def _layers(
-    subject: Subject | None, loras: tuple[tuple[Lora, tuple[Layer, ...]], ...]
-) -> Iterator[tuple[Layer, float]]:
-    own = next((lora for lora, _ in loras if lora.name == SUBJECT), Lora(SUBJECT, 1.0, 1.0))
-    wanted = [(own, subject.layers if subject else ()), *((lora, layers) for lora, layers in loras if lora is not own)]
-    for lora, layers in wanted:
+def _layers(subject: Subject | None, loras: tuple[NamedLora, ...]) -> Iterator[tuple[Layer, float]]:
+    own = next((each.lora for each in loras if each.lora.name == SUBJECT), Lora(SUBJECT, 1.0, 1.0))
+    for lora, layers in [(own, subject.layers if subject else ()), *((each.lora, each.layers) for each in loras)]:
         for layer in layers:
             yield layer, lora.weight if layer.part == "unet" else lora.text_weight
 
@@ -109,8 +111,10 @@ class Engine:
             key = (source, revision, dtype, compiled, *_stamp(source))
             resident = self._residents.pop(key, None) or self._load(source, revision, dtype, compiled)
             self._residents[key] = resident  # the one used last stands last
-            yield resident
-            self._shrink()
+            try:
+                yield resident
+            finally:
+                self._shrink()
 
     def subject(self, folder: Path) -> Subject:
         """The subject whose weights lie in `folder`, from memory when it was here lately. Raises BadWeights."""
@@ -121,6 +125,15 @@ class Engine:
             while len(self._subjects) > SUBJECTS or (found.full and len(self._subjects) > 1):
                 del self._subjects[next(iter(self._subjects))]
             return found
+
+    def make_room(self, source: str) -> bool:
+        """Memory was short: let go of every base model but this one. False when there was no other."""
+        with self._lock:
+            others = [key for key in self._residents if key[0] != source]
+            for key in others:
+                del self._residents[key]
+            self._let_go()
+            return bool(others)
 
     def held(self) -> list[str]:
         """SHA-256 of the base models in memory, the one used last first."""
@@ -139,6 +152,10 @@ class Engine:
 
     def _forget_oldest(self) -> None:
         del self._residents[next(iter(self._residents))]
+        self._let_go()
+
+    def _let_go(self) -> None:
+        gc.collect()  # pipes and their parts hold each other
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -160,12 +177,6 @@ def _stamp(source: str) -> Iterator[object]:
 def _size(source: str) -> int:
     """Bytes of a folder's weights, about what they take in memory; 0 for a repository of the hub."""
     return sum(path.stat().st_size for path in Path(source).rglob("*.safetensors")) if Path(source).is_dir() else 0
-
-
-def named_layers(folder: Path | None, name: str) -> tuple[Layer, ...]:
-    """The layers of the operator's LoRA NAME.safetensors. Raises BadWeights."""
-    assert folder is not None
-    return tuple(read_lora(folder / f"{name}.safetensors"))
 
 
 _engine: Engine | None = None

@@ -72,7 +72,9 @@ def _layers(
     for name, down in own.items():
         if name.endswith(DOWN):
             module, rank = name.removesuffix(DOWN), down.shape[0]
-            alpha = told.get(name, _alpha(header, part, rank))
+            alpha = told.get(
+                name, told.get(module, _alpha(header, part, rank))
+            )  # diffusers names some after the module
             yield _checked(Layer(part, plain_name(module), down, own[module + UP], float(alpha) / rank))
 
 

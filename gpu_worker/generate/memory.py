@@ -1,5 +1,6 @@
 """How much memory there is, and how images are decoded within it. Nothing is loaded or drawn here."""
 
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ Decoding = Literal["whole", "sliced", "tiled"]  # a batch at once, one image at 
 # The largest tensors of an AutoencoderKL's decoder at full size: its first channels, in and out of a convolution, and
 # what their normalisation copies.
 COPIES = 4
+CGROUP = Path("/sys/fs/cgroup")
 RESERVE = 0.5  # share of free memory that decoding may take: the unet's activations and other processes have the rest
 
 
@@ -22,13 +24,22 @@ def free_memory(device: torch.device) -> int:
 
 
 def _available() -> int:
-    """What Linux says can be had without swapping; without its word, 4 GiB."""
+    """What Linux says can be had without swapping, within the container's limit; without its word, 4 GiB."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         told = next(line for line in lines if line.startswith("MemAvailable:"))
-        return int(told.split()[1]) * 1024
+        return min(int(told.split()[1]) * 1024, _left_in_container())
     except (OSError, StopIteration):
         return 4 * 2**30
+
+
+def _left_in_container() -> int:
+    """By cgroup v2; a machine without limits has none."""
+    try:
+        most, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        return sys.maxsize if most == "max" else max(0, int(most) - int(used))
+    except (OSError, ValueError):
+        return sys.maxsize
 
 
 def decoding(vae: Any, count: int, width: int, height: int, free: int) -> Decoding:

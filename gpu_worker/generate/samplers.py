@@ -17,16 +17,17 @@ TITLES: dict[Sampler, str] = {
     "lcm": "LCM",
     "unipc": "UniPC",
 }
+PLAIN = {"use_karras_sigmas": False}  # whatever the base model's own sampler does
 # diffusers' class, and what it is told beside the base model's own settings.
 _SCHEDULERS: dict[Sampler, tuple[str, dict[str, Any]]] = {
     "ddim": ("DDIMScheduler", {}),
-    "dpm++": ("DPMSolverMultistepScheduler", {}),
-    "dpm++ 2m": ("DPMSolverMultistepScheduler", {}),
+    "dpm++": ("DPMSolverMultistepScheduler", PLAIN),
+    "dpm++ 2m": ("DPMSolverMultistepScheduler", PLAIN),
     "dpm++ 2m karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
-    "euler": ("EulerDiscreteScheduler", {}),
+    "euler": ("EulerDiscreteScheduler", PLAIN),
     "euler a": ("EulerAncestralDiscreteScheduler", {}),
     "lcm": ("LCMScheduler", {}),
-    "unipc": ("UniPCMultistepScheduler", {}),
+    "unipc": ("UniPCMultistepScheduler", PLAIN),
 }
 
 
@@ -48,5 +49,5 @@ def title(sampler: Sampler | None, config: Any) -> str:
     if sampler is not None:
         return TITLES[sampler]
     own = str(config["_class_name"])
-    known = {name: key for key, (name, told) in _SCHEDULERS.items() if not told}
+    known = {name: key for key, (name, told) in _SCHEDULERS.items() if not told.get("use_karras_sigmas")}
     return TITLES[known[own]] if own in known else own

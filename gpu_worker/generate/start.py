@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 class Start:
     """Images to draw again, instead of drawing from pure noise.
 
-    `images`: float32 (N, H, W, 3) in [0, 1], sides that the VAE's factor divides. `strength`, 0 < s <= 1: the share of
-    the inference steps that is drawn again; at 1 little is left of the images but their colours. `masks`: float32
+    `images`: float32 (N, H, W, 3) in [0, 1], sides that the VAE's factor divides. `strength`, 0 < s <= 1: up to which
+    share of the noise levels they are taken back; at 1 little is left of the images but their colours. `masks`: float32
     (N, H, W) in [0, 1], 1 where the image may change, or None for everywhere.
     """
 
@@ -31,9 +31,16 @@ class Start:
         return Start(self.images[part], self.strength, None if self.masks is None else self.masks[part])
 
 
-def skipped_steps(steps: int, strength: float) -> int:
-    """How many of `steps` inference steps a second pass leaves out, from the front: at least one is drawn."""
-    return steps - min(steps, max(1, int(steps * strength)))
+def first_index(scheduler: Any, strength: float) -> int:
+    """Which of the scheduler's timesteps a second pass begins with: the first not above `strength` of all noise.
+
+    Counted in the noise levels of training, not in steps: samplers spread their steps differently, and where training
+    reached pure noise, half of Karras' steps leave nothing of an image. At least one step is drawn.
+    """
+    highest = strength * int(scheduler.config.num_train_timesteps)
+    above = int((scheduler.timesteps > highest).sum())
+    order = int(scheduler.order)  # timesteps that make one step
+    return min(above, len(scheduler.timesteps) - 1) // order * order
 
 
 class Original:

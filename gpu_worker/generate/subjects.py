@@ -48,6 +48,11 @@ def weight_files(folder: Path) -> list[Path]:
     return found
 
 
+def is_lora(folder: Path) -> bool:
+    """Else the weights are full ones. Raises BadWeights."""
+    return weight_files(folder)[0].name == LORA_FILE
+
+
 def hash_subject(folder: Path) -> str:
     """SHA-256 over a subject's weights, which tells whether they are loaded already. Raises BadWeights."""
     digest = hashlib.sha256()

@@ -41,6 +41,7 @@ class MadeBy(_Told):
     subject_sha256: str | None = None  # of the subject's weights; None: drawn without a subject
     loras: dict[str, str] = {}  # name in `<lora:name:1>` → SHA-256 of its file
     settings: dict[str, Any]  # all of GenerateConfig as JSON, defaults included
+    style: dict[str, Any] = {}  # what the style of that name said then, the customer's own prompts in its place
 
 
 class Drawn(_Told):
@@ -119,6 +120,7 @@ def made_by(
     *,
     subject: Path | None = None,
     loras: Mapping[str, Path] | None = None,
+    style: Mapping[str, Any] | None = None,
 ) -> MadeBy:
     """Put together what is known when a stage begins.
 
@@ -136,6 +138,7 @@ def made_by(
         subject_sha256=hash_subject(subject) if subject else None,
         loras={name: _sha256(file) for name, file in sorted((loras or {}).items())},
         settings=dict(settings),
+        style=dict(style or {}),
     )
 
 

@@ -52,7 +52,10 @@ def redraw(
 
 
 def _made_by(file: Path) -> MadeBy:
-    record = read_record(file)
+    try:
+        record = read_record(file)
+    except (OSError, ValueError) as error:
+        raise WorkError(f"{file} is no record of images: {error}") from error
     if record.made_by is None:
         raise WorkError(f"{file} does not say how its images were made")
     if any(image.upscaled > 1 for image in record.drawn().values()):

@@ -1,11 +1,11 @@
 """How much of the hardware's speed do customers get? The resident engine in turns with the bare loop and with scripts.
 
 Run by `make bench-generate`. For each customer, in changing order: the engine's whole stage (weights swapped in,
-prompts encoded, images drawn together, files and record written; images not judged, for no peer judges); the floor, a
-bare denoising loop of the same UNet wearing the same LoRA, with the same batch and steps, and decode; (b) a new process
-that loads a pipe; (c) one resident pipe with load_lora_weights and unload_lora_weights, prompts one after the other;
-and (c) with the batch that is best for it. Ratios are medians over the customers' pairs. Then LoRA swaps, and the time
-from a worker's start to its first image. Last line: the JSON line; ends with 1 where a goal is missed.
+prompts encoded, images drawn together, files and record written; not judged, for no peer judges); the floor, a bare
+denoising loop of the same UNet wearing the same LoRA, with the same batch and steps, and decode; (b) a new process that
+loads a pipe; (c) one resident pipe with load_lora_weights and unload_lora_weights, prompts one after the other; and (c)
+with the batch that is best for it. Ratios are medians over the customers' pairs. Then LoRA swaps, and the time from a
+worker's start to its first image, judged. Last line: the JSON line; ends with 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy as np
 
 from gpu_worker.generate.engine import engine
 from tests.benchmarks.generate_models import Load, pocket_load, sd140m_load
-from tests.benchmarks.generate_sides import ResidentPipe, floor, new_process, ours
+from tests.benchmarks.generate_sides import ResidentPipe, floor, new_process, ours, warm
 
 FLOOR, PROCESS, SWAP = 0.93, 3.0, 1.8
 SWAPS = 400
@@ -38,7 +38,7 @@ Seconds = dict[str, list[float]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--customers", type=int, nargs=2, default=(20, 4), metavar=("POCKET", "SD140M"))
-    parser.add_argument("--side", type=int, default=256, help="px, of the large base model's images")
+    parser.add_argument("--side", type=int, default=128, help="px, of the large base model's images")
     parser.add_argument("--work", type=Path, help="keep the large base model here")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="photogen-generate-") as folder:
@@ -65,7 +65,7 @@ def _measure(load: Load) -> dict[str, float]:
         "resident pipe": lambda customer: pipe.draw(customer),
         f"resident pipe, {best} at once": lambda customer: pipe.draw(customer, best),
     }
-    sides["engine"](0)  # loads the base model: a worker is warm
+    warm(load)
     seconds = _turns(load, sides)
     return _tell(load, seconds)
 
@@ -81,9 +81,8 @@ def _turns(load: Load, sides: dict[str, Callable[[int], float]]) -> Seconds:
 
 
 def _tell(load: Load, seconds: Seconds) -> dict[str, float]:
-    print(
-        f"{load.name}: {len(load.customers)} customers of {load.images} images, {load.steps} inference steps, {_held()}"
-    )
+    print(f"{load.name}: {len(load.customers)} customers of {load.images} images, {load.steps} inference steps;")
+    print(f"engine and floor in {_held()}, scripts in torch.float32")
     ratios = {}
     for name, spent in seconds.items():
         per_second = [load.images / each for each in spent]
@@ -115,21 +114,22 @@ def _swaps(load: Load) -> dict[str, float]:
 
 
 def _starts(load: Load) -> tuple[float, float]:
-    """Seconds to the first image: from a process's start, and from a job's arrival at a warm worker."""
-    found = [_start(load) for _ in range(STARTS)]
-    cold, warm = (round(statistics.median(times), 2) for times in zip(*found, strict=True))
+    """Seconds to the first image, judged: from a process's start, and from a job's arrival at a warm worker."""
+    cold = round(statistics.median(_start(load, "cold") for _ in range(STARTS)), 2)
+    warm = round(statistics.median(_start(load, "warm") for _ in range(STARTS)), 2)
     print(f"first image: {cold} s after a cold worker's start, {warm} s after a job's arrival at a warm one")
     return cold, warm
 
 
-def _start(load: Load) -> tuple[float, float]:
-    command = [sys.executable, "-m", "tests.benchmarks.generate_start", str(load.customers[0]), str(load.steps)]
+def _start(load: Load, state: str) -> float:
+    command = [sys.executable, "-m", "tests.benchmarks.generate_start", str(load.customers[0]), str(load.steps), state]
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        cold = time.perf_counter() - begun
-        return cold, float(process.stdout.readline())
+        begun = time.perf_counter() if state == "warm" else begun
+        process.stdout.readline()
+        return time.perf_counter() - begun
 
 
 def _held() -> str:

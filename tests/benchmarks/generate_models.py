@@ -6,6 +6,7 @@ Speed does not depend on what weights mean: those of the large base model and of
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ def pocket_load(folder: Path, customers: int = 20) -> Load:
     return Load("pocket", WEIGHTS, _customers(folder / "pocket", WEIGHTS, customers), images=8, steps=20)
 
 
-def sd140m_load(folder: Path, customers: int = 4, side: int = 256) -> Load:
+def sd140m_load(folder: Path, customers: int = 4, side: int = 128) -> Load:
     """Four customers of four images each on a base model of Stable Diffusion's shape with 140 M parameters."""
     base = folder / f"sd140m-{side}"
     if not (base / "model_index.json").is_file():
@@ -64,7 +65,9 @@ def sd140m(folder: Path, side: int) -> None:
     """Write the base model: UNet (128, 256, 512, 512), full-size VAE, CLIP-L's text encoder; random, float16."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = build_tokenizer(["photo", "person"], folder / "words")
+    # Whole words, as CLIP's own has them: letter by letter a prompt would not fit into 75 tokens.
+    words = " ".join(["a photo of a sks person, wearing a shirt, smiling", *SCENES.values(), *GARMENT_COLOURS])
+    tokenizer = build_tokenizer(sorted(set(re.findall(r"[a-z]+", words))), folder / "words")
     pipe = StableDiffusionPipeline(  # type: ignore[no-untyped-call]
         vae=_vae(),
         text_encoder=_text_encoder(),

@@ -12,8 +12,7 @@ from typing import Any
 import torch
 
 from gpu_worker.evidence.findings import Evidence
-from gpu_worker.generate import GenerateConfig, generate_images
-from gpu_worker.generate.batches import Painter
+from gpu_worker.generate import GenerateConfig, generate_images, warm_up
 from gpu_worker.generate.conditioning import Conditioning
 from gpu_worker.generate.engine import engine
 from gpu_worker.generate.plans import chosen_style, plan_images
@@ -37,6 +36,7 @@ def config_of(load: Load, prompts: list[str]) -> GenerateConfig:
     return GenerateConfig(
         base_model=str(load.base_model),
         prompts=tuple(prompts),
+        negative_prompt="",
         num_inference_steps=load.steps,
         guidance_scale=script.GUIDANCE,
         sampler=SAMPLER,
@@ -54,23 +54,32 @@ def ours(load: Load, customer: int) -> float:
     return spent
 
 
+def warm(load: Load) -> None:
+    """The engine has the base model in memory, and nothing of any customer."""
+    warm_up({"base_model": str(load.base_model), "batch_size": load.images})
+
+
 def floor(load: Load, customer: int) -> float:
     """Seconds of the bare loop: the same UNet, LoRA, batch and steps, with embeddings at hand, and decode."""
     config = config_of(load, load.prompts(customer))
     style = chosen_style(config)
     plans = plan_images(style, config, "sks", "person")
-    with torch.inference_mode(), engine().base_model(config.base_model, None) as held:
-        painter = Painter(held, engine().subject(load.customers[customer] / "train"), style, config)
-        painter.draw(plans[:1], lambda step, steps: None)  # wears the LoRA
+    with torch.no_grad(), engine().base_model(config.base_model, None) as held:
+        held.wear(engine().subject(load.customers[customer] / "train"))
         prompts = [parse(plan.prompt, limits=FILLED) for plan in plans]
-        guides = Conditioning(held.encoder, prompts, [parse("", negative=True)] * len(plans), load.steps).at(1)
+        guides = Conditioning(
+            held.base.prompt_encoder(), prompts, [parse("", negative=True)] * len(plans), load.steps
+        ).at(1)
         hidden = torch.stack(
             [*(each.negative.hidden for each in guides), *(each.parts[0][0].hidden for each in guides)]
         )
         latents = torch.randn(len(plans), held.base.unet.config.in_channels, *[held.base.unet.config.sample_size] * 2)
-        return _loop(held, hidden, latents.to(held.base.unet.dtype), load.steps)
+        spent = _loop(held, hidden, latents.to(held.base.unet.dtype), load.steps)
+        held.wear(None)  # the engine has to put the customer on by itself
+    return spent
 
 
+@torch.inference_mode()
 def _loop(held: Any, hidden: torch.Tensor, latents: torch.Tensor, steps: int) -> float:
     begun = time.perf_counter()
     sampler = scheduler(SAMPLER, held.scheduler_config)

@@ -1,32 +1,26 @@
-"""A worker's process that gets a job of one image at once, and then, warm, another: `INPUTS STEPS`.
+"""A worker's process that gets its first job of one image: `INPUTS STEPS cold|warm`, warm after it has warmed up.
 
-Prints a line when the first image is written, and the seconds that the second one took.
+Prints a line when it is ready, and one when the image is written and judged.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-from gpu_worker.generate import GenerateConfig, generate_images
-from tests.benchmarks.generate_sides import Unjudged
+from gpu_worker.generate import GenerateConfig, generate_images, warm_up
 
 
 def main() -> None:
-    inputs, steps = Path(sys.argv[1]), int(sys.argv[2])
-    _draw(inputs, steps, "a photo of a {token}")
-    print("first image", flush=True)
-    begun = time.perf_counter()
-    _draw(inputs, steps, "a photo of a {token}, smiling")
-    print(time.perf_counter() - begun, flush=True)
-
-
-def _draw(inputs: Path, steps: int, prompt: str) -> None:
+    inputs, steps, state = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    if state == "warm":
+        warm_up({})
+    print("ready", flush=True)
     with tempfile.TemporaryDirectory() as out:
-        config = GenerateConfig(prompts=(prompt,), num_inference_steps=steps)
-        generate_images(inputs, Path(out), config, judge=Unjudged())
+        config = GenerateConfig(prompts=("a photo of a {token}",), num_inference_steps=steps)
+        generate_images(inputs, Path(out), config)
+    print("first image", flush=True)
 
 
 if __name__ == "__main__":

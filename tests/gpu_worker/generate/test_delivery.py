@@ -11,7 +11,9 @@ import pytest
 from gpu_worker.errors import NothingAccepted, OutOfMemory
 from gpu_worker.evidence.findings import Evidence
 from gpu_worker.generate import GenerateConfig, generate_images
+from gpu_worker.generate import engine as rooms
 from gpu_worker.generate.batches import Painter
+from gpu_worker.generate.engine import Engine
 from gpu_worker.images import read_rgb
 
 
@@ -60,8 +62,8 @@ def test_the_budget_ends(tmp_path: Path, random_pocket: Path) -> None:
     assert not (tmp_path / "003.png").exists()
 
 
-def test_nothing_accepted_is_ours_to_mend(tmp_path: Path, random_pocket: Path) -> None:
-    with pytest.raises(NothingAccepted, match="None of 8 images was accepted: 8 blurry") as raised:
+def test_nothing_accepted_is_told(tmp_path: Path, random_pocket: Path) -> None:
+    with pytest.raises(NothingAccepted, match=r"None of 8 images was good enough \(8 blurry\)") as raised:
         deliver(tmp_path, random_pocket, Judging(lambda number: False), draws_per_image=2)
     assert raised.value.rejected == {"blurry": 8}
     assert not list(tmp_path.iterdir())
@@ -98,8 +100,14 @@ def test_short_memory_makes_batches_smaller(
     assert told["delivery"]["accepted"] == 6
 
 
-def test_equal_settings_equal_bytes(tmp_path: Path, random_pocket: Path) -> None:
+def test_equal_settings_equal_bytes(tmp_path: Path, random_pocket: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the process drew before: here nothing, and there other prompts, one of them the same."""
     for name in ("one", "two"):
+        monkeypatch.setattr(rooms, "_engine", Engine())
+        if name == "two":
+            deliver(
+                tmp_path / "before", random_pocket, Judging(lambda number: True), prompts=["the {token}", "{token}"]
+            )
         deliver(tmp_path / name, random_pocket, Judging(lambda number: number != 2))
     for file in sorted((tmp_path / "one").iterdir()):
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()

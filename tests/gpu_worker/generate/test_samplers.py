@@ -1,5 +1,7 @@
 """Every sampler by name: it draws, and it is what readers of an image's parameters think it is."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +16,30 @@ from tests.gpu_worker.generate.test_delivery import Judging
 CONFIG = {"_class_name": "DDIMScheduler", "num_train_timesteps": 1000, "prediction_type": "v_prediction"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_it_draws_by_its_name(tmp_path: Path, random_pocket: Path, name: Sampler) -> None:
-    images = {}
-    for sampler in (name, None):
-        (tmp_path / str(sampler)).mkdir()
+def test_names_draw_otherwise(tmp_path: Path, random_pocket: Path) -> None:
+    """All but those that are one sampler under two names."""
+    drawn = {}
+    for name in NAMES:
+        folder = tmp_path / name
+        folder.mkdir()
         config = GenerateConfig(
-            base_model=str(random_pocket), prompts=("{token}",), num_inference_steps=4, sampler=sampler
+            base_model=str(random_pocket), prompts=("{token}",), num_inference_steps=4, sampler=name
         )
-        generate_images(tmp_path, tmp_path / str(sampler), config, judge=Judging(lambda number: True))
-        images[sampler] = read_rgb(tmp_path / str(sampler) / "001.png")
-    assert images[name].std() > 1
-    assert (name == "ddim") == bool(np.array_equal(images[name], images[None]))
+        generate_images(tmp_path, folder, config, judge=Judging(lambda number: True))
+        drawn[name] = read_rgb(folder / "001.png").tobytes()
+    assert drawn["dpm++"] == drawn["dpm++ 2m"]
+    assert len(set(drawn.values())) == len(NAMES) - 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_ends_where_training_reached_pure_noise(random_pocket: Path, tmp_path: Path, name: Sampler) -> None:
+    """As pocket did: Karras' first levels then round to one timestep, and counting from the second would overrun."""
+    base = shutil.copytree(random_pocket, tmp_path / "base")
+    file = base / "scheduler/scheduler_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"rescale_betas_zero_snr": True}))
+    config = GenerateConfig(base_model=str(base), prompts=("{token}",), num_inference_steps=30, sampler=name)
+    generate_images(tmp_path, tmp_path, config, judge=Judging(lambda number: True))
+    assert (tmp_path / "001.png").is_file()
 
 
 def test_karras_spaces_noise_levels_otherwise() -> None:

@@ -13,7 +13,7 @@ from gpu_worker.base_models.family import BaseModel, load_base_model
 from gpu_worker.generate.conditioning import Conditioning
 from gpu_worker.generate.denoising import Drawing, denoise
 from gpu_worker.generate.samplers import scheduler
-from gpu_worker.generate.start import Start, skipped_steps
+from gpu_worker.generate.start import Start, first_index
 from gpu_worker.prompt_language import parse
 from gpu_worker.sampler_names import NAMES, Sampler
 
@@ -44,9 +44,10 @@ def conditioning(base: BaseModel) -> Conditioning:
     return Conditioning(base.prompt_encoder(), [parse("a photo")] * 2, [parse("person", negative=True)] * 2, STEPS)
 
 
-def drawn(base: BaseModel, sampler: Sampler, start: Start) -> NDArray[np.float32]:
-    drawing = Drawing(STEPS, 4.0, None, None)
-    return denoise(sampled_by(base, sampler), SEEDS, conditioning(base).at, drawing, lambda step: None, start)
+def drawn(base: BaseModel, sampler: Sampler, start: Start, told: list[int] | None = None) -> NDArray[np.float32]:
+    """`told` takes the steps' numbers."""
+    drawing, told = Drawing(STEPS, 4.0, None, None), [] if told is None else told
+    return denoise(sampled_by(base, sampler), SEEDS, conditioning(base).at, drawing, told.append, start)
 
 
 def latents(base: BaseModel, images: NDArray[np.float32]) -> torch.Tensor:
@@ -66,7 +67,9 @@ def pixels(base: BaseModel, of: torch.Tensor) -> NDArray[np.float32]:
 def test_images_are_drawn_again_as_diffusers_does(
     base: BaseModel, images: NDArray[np.float32], sampler: Sampler, strength: float
 ) -> None:
-    """Byte for byte, from the same latents; diffusers' own are drawn by chance."""
+    """Byte for byte, from the same latents and step; diffusers' own latents are drawn by chance."""
+    told: list[int] = []
+    ours = drawn(base, sampler, Start(images, strength), told)
     pipe = sampled_by(base, sampler)
     parts = {**pipe.components, "requires_safety_checker": False}
     theirs = StableDiffusionImg2ImgPipeline(**parts)  # type: ignore[no-untyped-call]
@@ -75,13 +78,13 @@ def test_images_are_drawn_again_as_diffusers_does(
         prompt=["a photo"] * 2,
         negative_prompt=["person"] * 2,
         image=latents(base, images),
-        strength=strength,
+        strength=(len(told) + 0.5) / STEPS if strength < 1 else 1,
         generator=[torch.Generator().manual_seed(seed) for seed in SEEDS],
         num_inference_steps=STEPS,
         guidance_scale=4.0,
         output_type="np",
     ).images
-    assert np.array_equal(drawn(base, sampler, Start(images, strength)), wanted)
+    assert np.array_equal(ours, wanted)
 
 
 def test_steps_keep_their_numbers(base: BaseModel, images: NDArray[np.float32]) -> None:
@@ -112,9 +115,15 @@ def test_no_step_is_beyond_the_last_where_a_sampler_passes_a_level_twice(base: B
     assert asked == [1, 2, 3, 4, 5, 5]
 
 
-@pytest.mark.parametrize(("steps", "strength", "skipped"), [(20, 0.5, 10), (20, 1.0, 0), (20, 0.01, 19), (1, 0.3, 0)])
-def test_at_least_one_step_is_drawn(steps: int, strength: float, skipped: int) -> None:
-    assert skipped_steps(steps, strength) == skipped
+@pytest.mark.parametrize("sampler", NAMES)
+@pytest.mark.parametrize("zero_snr", [False, True])
+def test_strength_means_the_same_noise_with_every_sampler(base: BaseModel, sampler: Sampler, zero_snr: bool) -> None:
+    config = {**base.pipe().scheduler.config, "rescale_betas_zero_snr": zero_snr}
+    made = scheduler(sampler, config)
+    made.set_timesteps(20)
+    assert 300 < made.timesteps[first_index(made, 0.5)] <= 500
+    assert first_index(made, 1.0) == 0
+    assert first_index(made, 0.001) == len(made.timesteps) - 1
 
 
 @pytest.mark.parametrize("sampler", NAMES)
