@@ -18,7 +18,7 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("photogen-data"), description="Embedded mode keeps everything here.")
     database_url: str = Field("", repr=False, description="SQLAlchemy URL; empty: SQLite in data_dir.")
-    broker_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis or Valkey.")
+    broker_url: SecretStr = Field(SecretStr("redis://127.0.0.1:6379/0"), description="Redis 6.2 or newer, or Valkey.")
     storage_url: str = Field("", description="file:///folder or s3://bucket/prefix; empty: data_dir/objects.")
     s3_endpoint_url: str | None = Field(None, description="For anything that speaks S3; empty: AWS.")
     s3_public_url: str | None = Field(None, description="Endpoint that browsers reach, when it differs.")
