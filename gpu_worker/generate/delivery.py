@@ -160,6 +160,8 @@ class Delivery:
             seed=plan.seed,
             width=drawn.pixels.shape[1],
             height=drawn.pixels.shape[0],
+            first_width=drawing.width,
+            first_height=drawing.height,
             sampler=self._painter.sampler_title,
             num_inference_steps=drawing.steps,
             guidance_scale=drawing.guidance,

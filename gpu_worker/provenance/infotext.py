@@ -20,7 +20,7 @@ KARRAS = "Karras"
 def infotext(drawn: Drawn, made_by: MadeBy) -> str:
     """Prompt, negative prompt and one line of settings.
 
-    `Size` is the file's; `Hires upscale` and `Upscaled` say how much of it came after the first pass.
+    `Size` is the first pass', as programs that draw again from the text expect; `Image size` the file's, if it differs.
     """
     lines = [settled(drawn.prompt), *_negative(drawn.negative_prompt), _settings(drawn, made_by)]
     return "\n".join(line for line in lines if line)
@@ -59,7 +59,7 @@ def _settings(drawn: Drawn, made_by: MadeBy) -> str:
         "Schedule type": KARRAS if drawn.sampler.endswith(KARRAS) else None,
         "CFG scale": number(drawn.guidance_scale),
         "Seed": str(drawn.seed),
-        "Size": f"{drawn.width}x{drawn.height}",
+        "Size": f"{drawn.first_width or drawn.width}x{drawn.first_height or drawn.height}",
         **_model(made_by),
         **_passes(drawn),
         "Lora hashes": _lora_hashes(drawn, made_by),
@@ -82,6 +82,7 @@ def _passes(drawn: Drawn) -> dict[str, str | None]:
         "Hires upscale": number(scale) if scale is not None else None,
         "Faces redrawn": str(drawn.faces_redrawn) if drawn.faces_redrawn else None,
         "Upscaled": str(drawn.upscaled) if drawn.upscaled > 1 else None,
+        "Image size": f"{drawn.width}x{drawn.height}" if drawn.first_width not in (None, drawn.width) else None,
     }
 
 

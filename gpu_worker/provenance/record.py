@@ -54,6 +54,8 @@ class Drawn(_Told):
     seed: int
     width: int
     height: int
+    first_width: int | None = None  # px, of the first pass
+    first_height: int | None = None
     sampler: str  # its title, as in generate.samplers.TITLES
     num_inference_steps: int
     guidance_scale: float
@@ -81,6 +83,7 @@ class Record(_Told):
     images: list[dict[str, Any]] = Field(default_factory=list)
     made_by: MadeBy | None = None
     delivery: Delivery | None = None
+    upscaled_by: dict[str, Any] | None = None  # the enlarging network, by hash, and how it was run
 
     def drawn(self) -> dict[str, Drawn]:
         """File → image; none for a record that does not say what made them."""
@@ -88,9 +91,10 @@ class Record(_Told):
             return {}
         return {image["file"]: Drawn.model_validate(image) for image in self.images}
 
-    def enlarged(self, scale: int) -> "Record":
-        """The record of the same images, each `scale` times as wide and high."""
-        return self.model_copy(update={"images": [self._enlarged(image, scale) for image in self.images]})
+    def enlarged(self, scale: int, by: Mapping[str, Any]) -> "Record":
+        """The record of the same images, each `scale` times as wide and high; `by` says what made them so."""
+        images = [self._enlarged(image, scale) for image in self.images]
+        return self.model_copy(update={"images": images, "upscaled_by": dict(by)})
 
     def _enlarged(self, image: dict[str, Any], scale: int) -> dict[str, Any]:
         sized = image | {"width": image["width"] * scale, "height": image["height"] * scale}
@@ -135,24 +139,23 @@ def made_by(
         device=_device_name(device),
         dtype=str(dtype).removeprefix("torch."),
         base_model=BaseModelUsed(name=_name(base_model), sha256=base_sha256),
-        subject_sha256=hash_subject(subject) if subject else None,
+        subject_sha256=hash_weights(subject) if subject else None,
         loras={name: _sha256(file) for name, file in sorted((loras or {}).items())},
         settings=dict(settings),
         style=dict(style or {}),
     )
 
 
-def hash_subject(folder: Path) -> str:
-    """SHA-256 of the one safetensors file in `folder`, as sha256sum tells it; of several, over names and hashes.
-
-    Raises OSError.
+def hash_weights(place: Path) -> str:
+    """SHA-256 of a file, or of the one safetensors file in a folder, as sha256sum tells it; of several, over names and
+    hashes. Raises OSError.
     """
-    files = sorted(folder.rglob("*.safetensors"))
+    files = [place] if place.is_file() else sorted(place.rglob("*.safetensors"))
     if len(files) == 1:
         return _sha256(files[0])
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{_sha256(file)}  {file.relative_to(folder).as_posix()}\n".encode())
+        digest.update(f"{_sha256(file)}  {file.relative_to(place).as_posix()}\n".encode())
     return digest.hexdigest()
 
 

