@@ -1,4 +1,4 @@
-"""The commands `photogen keys …`: API keys, and what the tenants behind them may do. Thin; see keys."""
+"""The commands `photogen keys`: API keys, and what the tenants behind them may do. Thin; see keys."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     stubborn_seconds: float = Field(10.0, gt=0, description="Work that does not stop when told is ended by force.")
     idle_seconds: float = Field(120.0, gt=0, description="A worker idle before a full queue for so long leaves.")
     affinity_seconds: float = Field(
-        15.0, gt=0, lt=60, description="A job waits no longer for the worker that holds its subject or base model."
+        15.0, gt=0, description="A job waits no longer for the worker that holds its subject or base model."
     )
     job_deadline_hours: float = Field(24.0, gt=0, description="A job older than this ends as failed.")
     max_failures: int = Field(3, ge=1, description="Attempts of a stage that may fail by our own doing.")

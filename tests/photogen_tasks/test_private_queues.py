@@ -206,7 +206,7 @@ def test_a_leaving_worker_without_a_broker_still_leaves(
     monkeypatch.setenv("PHOTOGEN_WORKER_NAME", "one")
     monkeypatch.setenv("PHOTOGEN_PRIVATE_QUEUE", queue)
     settings.cache_clear()
-    monkeypatch.setattr(app.conf, "broker_url", "redis://127.0.0.1:1/0")
+    app.conf.broker_url = "redis://127.0.0.1:1/0"  # the fixture of the broker puts its own back
     app._after_fork()
     broker_connections.forget()
     worker.leave_row()
