@@ -56,7 +56,7 @@ def generate_images(
     config = config.model_copy(update={"batch_size": min(config.batch_size, len(plans))})
     rising = _rising(on_step or silent)
     while not _deliver(folder, outputs, plans, style, config, judge, rising):
-        config = config.model_copy(update={"batch_size": config.batch_size // 2})
+        config = config.model_copy(update={"batch_size": max(1, config.batch_size // 2)})
 
 
 def _deliver(

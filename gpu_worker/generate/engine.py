@@ -120,7 +120,7 @@ class Engine:
         """The subject whose weights lie in `folder`, from memory when it was here lately. Raises BadWeights."""
         with self._lock:
             sha256 = hash_subject(folder)
-            found = self._subjects.pop(sha256, None) or read_subject(folder)
+            found = self._subjects.pop(sha256, None) or read_subject(folder, sha256)
             self._subjects[sha256] = found
             while len(self._subjects) > SUBJECTS or (found.full and len(self._subjects) > 1):
                 del self._subjects[next(iter(self._subjects))]

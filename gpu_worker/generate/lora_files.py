@@ -42,10 +42,6 @@ class Layer:
     up: torch.Tensor
     scale: float
 
-    @property
-    def bytes(self) -> int:
-        return self.down.nbytes + self.up.nbytes
-
 
 def read_lora(file: Path) -> list[Layer]:
     """The layers of a LoRA file (diffusers, peft or kohya names; Hu et al., 2021, section 4.1).

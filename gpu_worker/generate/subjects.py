@@ -31,10 +31,6 @@ class Subject:
     layers: tuple[Layer, ...] = ()
     full: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
-    @property
-    def bytes(self) -> int:
-        return sum(layer.bytes for layer in self.layers) + sum(tensor.nbytes for tensor in self.full.values())
-
 
 def weight_files(folder: Path) -> list[Path]:
     """A LoRA's one file, or those of full weights. Raises BadWeights when there are none, or links among them."""
@@ -63,12 +59,11 @@ def hash_subject(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def read_subject(folder: Path) -> Subject:
-    """The subject in `folder`. Raises BadWeights when files are missing, broken, or not finite numbers."""
+def read_subject(folder: Path, sha256: str) -> Subject:
+    """The subject in `folder`, whose weights have that hash (see hash_subject). Raises BadWeights when files are missing, broken, or not finite numbers."""
     with telling_bad_weights(f"the subject's weights in {folder}"):
         files = weight_files(folder)
         identifier, class_noun = read_names(folder)
-        sha256 = hash_subject(folder)
         if files[0].name == LORA_FILE:
             return Subject(sha256, folder, identifier, class_noun, layers=tuple(read_lora(files[0])))
         return Subject(sha256, folder, identifier, class_noun, full=_full(files))

@@ -1,6 +1,7 @@
 """Only accepted images go out; rejected ones are drawn again; the counts are honest."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,27 @@ def test_short_memory_makes_batches_smaller(
     assert sizes == [6, 3, 1, 1, 1, 1, 1, 1]
     assert told["made_by"]["settings"]["batch_size"] == 1
     assert told["delivery"]["accepted"] == 6
+
+
+def test_one_image_that_does_not_fit_beside_another_base_model(
+    tmp_path: Path, random_pocket: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no smaller batch: the other base model leaves, and the image is drawn again."""
+    monkeypatch.setattr(rooms, "_engine", Engine())
+    other = shutil.copytree(random_pocket, tmp_path / "other")
+    deliver(tmp_path / "before", other, Judging(lambda number: True))
+    draw = Painter.draw
+
+    def cramped(self: Painter, plans: Any, on_step: Any) -> Any:
+        if len(rooms.engine().held()) > 1:
+            raise OutOfMemory("no more")
+        return draw(self, plans, on_step)
+
+    monkeypatch.setattr(Painter, "draw", cramped)
+    one = {"prompts": ["a {token}"], "num_images_per_prompt": 1}
+    told = deliver(tmp_path / "out", random_pocket, Judging(lambda number: True), **one)
+    assert told["delivery"]["accepted"] == 1
+    assert len(rooms.engine().held()) == 1
 
 
 def test_equal_settings_equal_bytes(tmp_path: Path, random_pocket: Path, monkeypatch: pytest.MonkeyPatch) -> None:

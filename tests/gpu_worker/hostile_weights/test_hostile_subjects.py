@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from gpu_worker.errors import BadWeights
 from gpu_worker.generate.engine import DTYPES, Resident
-from gpu_worker.generate.subjects import Subject, read_subject
+from gpu_worker.generate.subjects import Subject, hash_subject, read_subject
 from gpu_worker.matting.pocket_network import MatteNetwork, load_network, save_network
 from gpu_worker.weight_files import check_hash, face_weights, use_face_weights
 from gpu_worker.weights import LORA_FILE
@@ -40,7 +40,7 @@ def base(random_pocket: Path) -> Resident:
 
 
 def put_on(base: Resident, folder: Path) -> Subject:
-    subject = read_subject(folder)
+    subject = read_subject(folder, hash_subject(folder))
     base.wear(subject)
     return subject
 
