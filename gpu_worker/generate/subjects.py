@@ -60,7 +60,10 @@ def hash_subject(folder: Path) -> str:
 
 
 def read_subject(folder: Path, sha256: str) -> Subject:
-    """The subject in `folder`, whose weights have that hash (see hash_subject). Raises BadWeights when files are missing, broken, or not finite numbers."""
+    """The subject in `folder`; `sha256` is hash_subject()'s.
+
+    Raises BadWeights when files are missing, broken, or not finite numbers.
+    """
     with telling_bad_weights(f"the subject's weights in {folder}"):
         files = weight_files(folder)
         identifier, class_noun = read_names(folder)

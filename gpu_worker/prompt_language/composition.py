@@ -4,7 +4,7 @@ How predictions are composed is not known here.
 """
 
 from gpu_worker.prompt_language.limits import Limits, check_count, check_weight
-from gpu_worker.prompt_language.scanner import read_number
+from gpu_worker.prompt_language.scanner import read_number, split_at_word
 
 AND = "AND"
 
@@ -15,14 +15,7 @@ def split_at_ands(text: str, limits: Limits) -> list[tuple[str, float]]:
     AND parts as a word of its own, in capitals, inside brackets too. Raises BadPrompt with `too_many_parts` or
     `weight_out_of_range`.
     """
-    parts, start, at = [], 0, text.find(AND)
-    while at >= 0:
-        end = at + len(AND)
-        if not (_in_word(text[at - 1 : at]) or _in_word(text[end : end + 1])):
-            parts.append(text[start:at])
-            start = end
-        at = text.find(AND, end)
-    parts.append(text[start:])
+    parts = split_at_word(text, AND)
     if len(parts) == 1:
         return [(text, 1.0)]
     check_count(len(parts), limits.parts, "too_many_parts", "parts joined by AND")
@@ -36,7 +29,3 @@ def _weighed(part: str) -> tuple[str, float]:
     words, colon, number = part.rpartition(":")
     weight = read_number(number) if colon else None
     return (part, 1.0) if weight is None else (words.rstrip(), weight)
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "_"

@@ -6,7 +6,7 @@ Editing and alternation are resolved before; tokens come after.
 from dataclasses import dataclass
 from math import isclose
 
-from gpu_worker.prompt_language.scanner import SPECIAL, Scanner, read_number, unescape
+from gpu_worker.prompt_language.scanner import SPECIAL, Scanner, read_number, split_at_word, unescape
 
 ROUND = 1.1  # (x); [x] is its inverse
 BREAK = "BREAK"
@@ -102,18 +102,7 @@ def _add(sections: list[list[_Run]], mark: str, weight: float) -> None:
 
 def _split_at_breaks(run: str) -> list[str]:
     """The run around each BREAK that stands as a word of its own, without the blanks beside it."""
-    pieces, start, at = [], 0, run.find(BREAK)
-    while at >= 0:
-        end = at + len(BREAK)
-        if not (_in_word(run[at - 1 : at]) or _in_word(run[end : end + 1])):
-            pieces.append(run[start:at])
-            start = end
-        at = run.find(BREAK, end)
-    pieces.append(run[start:])
+    pieces = split_at_word(run, BREAK)
     if len(pieces) == 1:
         return pieces
     return [pieces[0].rstrip(), *(piece.strip() for piece in pieces[1:-1]), pieces[-1].lstrip()]
-
-
-def _in_word(character: str) -> bool:
-    return character.isalnum() or character == "_"

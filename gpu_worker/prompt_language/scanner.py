@@ -57,3 +57,19 @@ def read_number(run: str) -> float | None:
     if not (whole or fraction) or not DIGITS.issuperset(whole) or not DIGITS.issuperset(fraction):
         return None
     return float(text)
+
+
+def split_at_word(text: str, word: str) -> list[str]:
+    """The text around each `word` that stands as a word of its own; blanks stay."""
+    pieces, start, at = [], 0, text.find(word)
+    while at >= 0:
+        end = at + len(word)
+        if not (_in_word(text[at - 1 : at]) or _in_word(text[end : end + 1])):
+            pieces.append(text[start:at])
+            start = end
+        at = text.find(word, end)
+    return [*pieces, text[start:]]
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
