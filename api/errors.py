@@ -47,7 +47,7 @@ class Problem(BaseModel):
     detail: str
     code: str = Field(description="Stable word for programs.")
     instance: str = Field(description="Path of the request.")
-    errors: list[dict[str, str]] | None = Field(None, description="For an invalid request: `where` and `what`.")
+    errors: list[dict[str, str]] | None = Field(None, description="For an invalid request: `where`, `what` and `code`.")
 
 
 def responses(*statuses: int) -> Answers:
@@ -90,9 +90,14 @@ def _away(request: Request, code: str, seconds: float) -> Response:
 
 def _invalid(request: Request, error: RequestValidationError) -> Response:
     # What was sent is never repeated: it may be huge, secret, or no valid text.
-    found = [{"where": _where(each["loc"]), "what": each["msg"]} for each in error.errors()[:MAX_TOLD]]
+    found = [_mistake(each) for each in error.errors()[:MAX_TOLD]]
     detail = "; ".join(f"{each['where']}: {each['what']}" for each in found[:3]) + "."
     return problem(request, 422, "invalid_request", detail, errors=found)
+
+
+def _mistake(told: Mapping[str, Any]) -> dict[str, str]:
+    """One of pydantic's errors: its types are stable words, and a prompt's are those of docs/prompts.md."""
+    return {"where": _where(told["loc"]), "what": told["msg"], "code": told["type"]}
 
 
 def _where(steps: Iterable[str | int]) -> str:

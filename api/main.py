@@ -15,6 +15,7 @@ from api import errors
 from api.headers import JSON_BYTES, BodyLimit, SecurityHeaders
 from api.routes import files, health, jobs, photos, styles, subjects, uploads
 from photogen_tasks import log
+from photogen_tasks import styles as catalogue
 from photogen_tasks.config import settings
 
 FORM_BYTES = 64 * 1024  # what multipart adds around a photo, generously
@@ -38,6 +39,7 @@ TAGS = [
 @asynccontextmanager
 async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
     log.setup()
+    catalogue.read()
     yield
 
 

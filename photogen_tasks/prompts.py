@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic_core import PydanticCustomError
+
 from photogen_tasks.config import settings
 from photogen_tasks.errors import UsageError
 
@@ -13,24 +15,22 @@ SUBJECT = "subject"  # <lora:subject:0.8>: the customer's own weights
 
 
 def readable(text: str) -> str:
-    """The same text. Raises ValueError, which pydantic tells with the field, for what the prompt language refuses."""
-    from gpu_worker.prompt_language import BadPrompt, parse
-
-    try:
-        parse(text)
-    except BadPrompt as refused:
-        raise ValueError(f"{refused.sentence} ({refused.code})") from refused
-    return text
+    """The same text. Raises ValueError, which pydantic tells with field and code, for what the language refuses."""
+    return _parsed(text, negative=False)
 
 
 def readable_negative(text: str) -> str:
     """As readable(), for a negative prompt: LoRAs are refused there."""
+    return _parsed(text, negative=True)
+
+
+def _parsed(text: str, *, negative: bool) -> str:
     from gpu_worker.prompt_language import BadPrompt, parse
 
     try:
-        parse(text, negative=True)
+        parse(text, negative=negative)
     except BadPrompt as refused:
-        raise ValueError(f"{refused.sentence} ({refused.code})") from refused
+        raise PydanticCustomError(refused.code, refused.sentence) from refused
     return text
 
 

@@ -61,6 +61,12 @@ def suiting(base_model: str | None = None) -> dict[str, Style]:
     return _of_family(family_of(base_model or settings().base_model))
 
 
+def read() -> None:
+    """All of them now, rather than at a customer's call. Raises pydantic.ValidationError for a file that is none."""
+    for family in (POCKET, STABLE_DIFFUSION):
+        _of_family(family)
+
+
 def known(name: str, base_model: str | None = None) -> Style:
     """The style of this name that suits the base model. Raises UsageError, with the names there are, else."""
     styles = suiting(base_model)

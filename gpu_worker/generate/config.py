@@ -1,14 +1,14 @@
 """Settings of the stage `generate`. Nothing is drawn here."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.evidence.limits import Limits
 from gpu_worker.generate.memory import Decoding
-from gpu_worker.sampler_names import Sampler
+from gpu_worker.sampler_names import LCM_STEPS, Sampler
 from gpu_worker.stage import StageConfig
 
 
@@ -44,3 +44,9 @@ class GenerateConfig(StageConfig):
     limits: Limits = Limits()  # of what may be delivered
     clip_weights: Path | None = None  # folder of a CLIP network that compares images with prompts
     draws_per_image: int = Field(default=3, ge=1, le=10)  # for each image wanted, before it is given up
+
+    @model_validator(mode="after")
+    def _few_lcm_steps(self) -> Self:
+        if self.sampler == "lcm" and (self.num_inference_steps or 0) > LCM_STEPS:
+            raise ValueError(f"num_inference_steps: the sampler lcm takes at most {LCM_STEPS}")
+        return self

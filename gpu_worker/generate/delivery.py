@@ -103,6 +103,7 @@ class Delivery:
         self._judge = judge
         self._on_step = on_step
         self._wanted = 0
+        self._floor = 0.0
         self._judged: list[Evidence] = []
         self._accepted: dict[int, tuple[Drawn, Evidence]] = {}
 
@@ -110,29 +111,32 @@ class Delivery:
         """Until each plan has an accepted image, or its draws are used up. Raises NothingAccepted."""
         self._wanted = len(plans)
         left = list(plans)
-        for _ in range(self._config.draws_per_image):
+        for redraws in range(self._config.draws_per_image):
+            self._floor = 1 - 0.1**redraws
             self._draw_once(left)
             left = [plan.again(self._wanted) for plan in left if plan.number not in self._accepted]
             if not left:
-                return
+                break
+        self._on_step(1.0, f"{len(self._accepted)} of {self._wanted} images accepted")
         if not self._accepted:
             raise NothingAccepted(len(self._judged), delivery(self._wanted, self._judged)["rejected"])
 
     def _draw_once(self, plans: list[Plan]) -> None:
-        total = len(self._judged) + len(plans)
+        first = len(self._judged)
         for batch in self._painter.batches(plans):
-            for drawn in self._painter.draw(batch, self._report(len(batch), total)):
+            for drawn in self._painter.draw(batch, self._report(len(batch), first, len(plans))):
                 evidence = self._judge.judge(drawn.pixels, drawn.plan.prompt)
                 self._judged.append(evidence)
                 if evidence.accepted:
                     self._accepted[drawn.plan.number] = (drawn, evidence)
 
-    def _report(self, count: int, total: int) -> Step:
-        before = len(self._judged)
+    def _report(self, count: int, first: int, total: int) -> Step:
+        """Each round of draws takes nine tenths of the bar that is left: nobody knows how many follow."""
+        before, floor = len(self._judged) - first, self._floor
 
         def report(step: int, steps: int) -> None:
-            line = f"images {before + 1}-{before + count}/{total} inference step {step}/{steps}"
-            self._on_step((before + count * step / steps) / total, line)
+            line = f"images {first + before + 1}-{first + before + count}/{first + total} inference step {step}/{steps}"
+            self._on_step(floor + 0.9 * (1 - floor) * (before + count * step / steps) / total, line)
 
         return report
 

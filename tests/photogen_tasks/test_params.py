@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gpu_worker.sampler_names import NAMES
+from gpu_worker.sampler_names import LCM_STEPS, NAMES
+from photogen_tasks.params import LCM_STEPS as MOST_LCM_STEPS
 from photogen_tasks.params import MAX_IMAGES, JobParams, Sampler
 from photogen_tasks.stages import JobKind
 
@@ -98,6 +99,7 @@ def test_what_cannot_be_drawn_is_refused_by_its_field(field: str, value: object)
 
 def test_samplers_are_those_that_draw() -> None:
     assert get_args(Sampler) == NAMES
+    assert MOST_LCM_STEPS == LCM_STEPS
 
 
 @pytest.mark.parametrize(

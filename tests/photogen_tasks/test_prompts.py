@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic_core import PydanticCustomError
 
 from photogen_tasks import prompts
 from photogen_tasks.config import settings
@@ -41,11 +42,13 @@ def test_every_prompt_names_the_subject() -> None:
 
 def test_readable_says_why_not() -> None:
     assert prompts.readable("{token} ((hat))") == "{token} ((hat))"
-    with pytest.raises(ValueError, match="weight_out_of_range"):
+    with pytest.raises(PydanticCustomError, match="beyond 10") as refused:
         prompts.readable("(hat:99)")
+    assert refused.value.type == "weight_out_of_range"
 
 
 def test_a_negative_prompt_names_no_lora() -> None:
     assert prompts.readable_negative("hats AND gloves") == "hats AND gloves"
-    with pytest.raises(ValueError, match="lora_in_negative_prompt"):
+    with pytest.raises(PydanticCustomError, match="not in the negative prompt") as refused:
         prompts.readable_negative("<lora:subject:1>")
+    assert refused.value.type == "lora_in_negative_prompt"

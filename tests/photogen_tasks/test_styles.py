@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from gpu_worker import prompts
 from photogen_tasks import styles
@@ -57,3 +58,11 @@ def test_pockets_previews_say_nothing_of_another_base_model(data_dir: Path, monk
     settings.cache_clear()
     assert "kremlin" in styles.suiting()
     assert styles.preview("demo") is None
+
+
+def test_a_broken_file_is_told_when_the_api_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "torn.json").write_text('{"title": "Torn", "base_models": {"pocket": {}}}')
+    monkeypatch.setattr(styles, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(styles, "_of_family", styles._of_family.__wrapped__)
+    with pytest.raises(ValidationError, match="prompts"):
+        styles.read()

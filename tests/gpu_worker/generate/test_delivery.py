@@ -78,7 +78,7 @@ def test_progress_never_falls(tmp_path: Path, random_pocket: Path) -> None:
     judging = Judging(lambda number: number != 1)
     generate_images(tmp_path, tmp_path, told, on_step=lambda progress, line: seen.append(progress), judge=judging)
     assert seen == sorted(seen)
-    assert seen[-1] == 1
+    assert (seen[-2] < 1, seen[-1]) == (True, 1)
 
 
 def test_short_memory_makes_batches_smaller(

@@ -82,7 +82,7 @@ def test_progress_grows_to_one(subject: Path, tmp_path: Path, random_pocket: Pat
     )
     told = lambda progress, line: seen.append(progress)  # noqa: E731
     generate_images(subject, tmp_path / "out", config, on_step=told, judge=Approving())
-    assert seen == pytest.approx([1 / 3, 2 / 3, 5 / 6, 1])
+    assert seen == pytest.approx([0.3, 0.6, 0.75, 0.9, 1])
 
 
 def drawn(subject: Path, folder: Path, base: Path, prompt: str, **settings: Any) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from gpu_worker.generate import GenerateConfig, generate_images
 from gpu_worker.generate.samplers import TITLES, scheduler, title
@@ -55,3 +56,9 @@ def test_titles() -> None:
     assert title("dpm++ 2m karras", CONFIG) == "DPM++ 2M Karras"
     assert title(None, CONFIG) == "DDIM"
     assert title(None, {"_class_name": "HeunDiscreteScheduler"}) == "HeunDiscreteScheduler"
+
+
+def test_lcm_takes_no_more_steps_than_it_was_distilled_from() -> None:
+    assert GenerateConfig(sampler="lcm", num_inference_steps=50).num_inference_steps == 50
+    with pytest.raises(ValidationError, match=r"num_inference_steps: the sampler lcm takes at most 50"):
+        GenerateConfig(sampler="lcm", num_inference_steps=51)
