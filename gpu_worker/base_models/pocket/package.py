@@ -31,6 +31,7 @@ def package(trained: Path, weights: Path, drawings: int) -> dict[str, Any]:
     pipe: Any = StableDiffusionPipeline.from_pretrained(trained / "pipe", safety_checker=None)
     pipe.set_progress_bar_config(disable=True)
     pipe.to(torch.float16).save_pretrained(weights, safe_serialization=True)
+    _forget_folders(weights)
     shutil.copytree(trained / "scorer", weights / "scorer")
     done = [name for name in TRAININGS if (trained / f"{name}.loss.json").is_file()]
     curves = {name: json.loads((trained / f"{name}.loss.json").read_text()) for name in done}
@@ -43,6 +44,14 @@ def package(trained: Path, weights: Path, drawings: int) -> dict[str, Any]:
     for file in weights.rglob("*.*"):  # diffusers writes for its own user alone, and a worker may be another
         file.chmod(0o644)
     return facts
+
+
+def _forget_folders(weights: Path) -> None:
+    """diffusers notes where each part was opened: a folder of this machine, which would be part of the hash."""
+    for file in [weights / "model_index.json", *weights.glob("*/config.json")]:
+        told = json.loads(file.read_text())
+        told.pop("_name_or_path", None)
+        file.write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
 
 
 def hashes(weights: Path) -> dict[str, str]:
