@@ -3,7 +3,7 @@
 No family's own knowledge here (parts, losses, LoRA targets): that stands in the family's file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,12 @@ from diffusers import DiffusionPipeline
 from gpu_worker.prompt_encoding import PromptEncoder
 
 # diffusers' class of the folder's model_index.json → our file that knows this family.
-FAMILIES = {"StableDiffusionPipeline": "gpu_worker.base_models.stable_diffusion"}
+FAMILIES = {
+    "StableDiffusionPipeline": "gpu_worker.base_models.stable_diffusion",
+    "StableDiffusionXLPipeline": "gpu_worker.base_models.stable_diffusion_xl",
+    "StableDiffusion3Pipeline": "gpu_worker.base_models.stable_diffusion_3",
+    "FluxPipeline": "gpu_worker.base_models.flux",
+}
 
 
 class UnknownFamily(Exception):
@@ -30,51 +35,105 @@ class Licence:
     commercial_use: bool
 
 
+@dataclass(frozen=True)
+class Conditioning:
+    """Prompts as a denoiser takes them: `embeds`, float (N, tokens, width), and where the family has one the
+    `pooled` embedding, float (N, width).
+    """
+
+    embeds: torch.Tensor
+    pooled: torch.Tensor | None = None
+
+    def take(self, which: torch.Tensor) -> "Conditioning":
+        """Rows `which`, int64 (M,), in that order, repeated where asked."""
+        which = which.to(self.embeds.device)
+        return Conditioning(self.embeds[which], None if self.pooled is None else self.pooled[which])
+
+    def detach(self) -> "Conditioning":
+        """The same without gradients."""
+        return Conditioning(self.embeds.detach(), None if self.pooled is None else self.pooled.detach())
+
+
+@dataclass(frozen=True)
+class LossRecipe:
+    """What shapes a denoising loss beside network and data; each family takes what its noise knows.
+
+    `snr_gamma`: min-SNR weighting (Hang et al., arXiv 2303.09556, equation 7). `noise_offset`: share of noise that is
+    one value per image and channel (Guttenberg, "Diffusion with Offset Noise", 2023). Flow matching has neither.
+    """
+
+    snr_gamma: float | None = None
+    noise_offset: float = 0.0
+
+
+PLAIN_LOSS = LossRecipe()
+
+
 class BaseModel(Protocol):
-    """One loaded base model: its parts, on one device, and what its family knows of them."""
+    """One loaded base model: its parts, on one device, and what its family knows of them.
+
+    `lora_targets` names the parts that can learn, the denoiser first, then text encoders, each with the layers that
+    LoRA is laid over; `getattr(base, part)` is the torch module of each.
+    """
 
     source: str
     licence: Licence
     tokenizer: Any
     text_encoder: Any
     vae: Any
-    unet: Any
-    noise_scheduler: Any
-    unet_lora_targets: tuple[str, ...]
-    text_lora_targets: tuple[str, ...]
+    lora_targets: Mapping[str, tuple[str, ...]]
+
+    @property
+    def denoiser(self) -> Any:
+        """The part that removes noise: a UNet or a transformer."""
+        ...
+
+    @property
+    def parts(self) -> Mapping[str, torch.nn.Module]:
+        """Every network of the base model by name, those that never learn too."""
+        ...
+
+    @property
+    def tokenizers(self) -> Mapping[str, Any]:
+        """By the name of the text encoder that reads their tokens."""
+        ...
 
     @property
     def resolution(self) -> int:
         """Native side of an image, pixels."""
         ...
 
-    @property
-    def prediction_type(self) -> str:
-        """What the unet predicts: "epsilon", "v_prediction" or "sample"."""
-        ...
-
-    def tokenize(self, prompts: Sequence[str]) -> torch.Tensor:
-        """Token ids, int64 (N, tokens), padded and truncated to the text encoder's length."""
-        ...
-
-    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
-        """Prompt embeddings, float (N, tokens, width); keeps gradients of the text encoder."""
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+        """Prompt embeddings; keeps gradients of the text encoders."""
         ...
 
     def encode_images(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Scaled latents, float (N, channels, h, w), of images (N, 3, H, W) in [-1, 1]; no gradients."""
         ...
 
+    def drawn_latents(self, drawn: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """What the pipe drew with `output_type="latent"`, `height` x `width` px, in the shape of `encode_images`."""
+        ...
+
     def loss_per_image(
         self,
         latents: torch.Tensor,
-        prompt_embeds: torch.Tensor,
+        conditioning: Conditioning,
         generator: torch.Generator | None = None,
         weights: torch.Tensor | None = None,
+        recipe: LossRecipe = PLAIN_LOSS,
     ) -> torch.Tensor:
-        """The denoising loss at random timesteps, float32 (N,); the caller averages.
+        """The denoising loss at one random timestep per image, float32 (N,); the caller averages.
 
-        `weights`, (N, 1, h, w) with mean 1, says where errors count more.
+        `weights`, (N, 1, h, w) with mean 1 per image, says where errors count more. `generator` lives on the CPU, so
+        that a seed means the same noise on every device.
+        """
+        ...
+
+    def save_lora(self, layers: Mapping[str, Mapping[str, torch.Tensor]], folder: Path, **metadata: Any) -> None:
+        """Write LoRA layers by part, in peft's or diffusers' names, into the one file that this family's pipe loads.
+
+        `metadata`: `<part>_lora_adapter_metadata`, what peft's LoraConfig of that part says.
         """
         ...
 

@@ -4,6 +4,7 @@ Nothing is loaded here; a repository of the hub, which has no folder yet, is not
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,26 @@ MOST_WORDS = 1_000_000
 WORDS = ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id")
 JSON_BYTES = 64 * 1024 * 1024  # a tokenizer's words take a few
 
+INDEX = "model_index.json"
+REPOSITORY = re.compile(r"\w[\w.-]*(/[\w.-]+)?")  # as the hub names them
+UNREAD = ("safety_checker", "image_encoder", "feature_extractor")  # published beside networks, and not opened by us
+# Endings of weights that a reader would unpickle, or that only other frameworks read.
+OTHER_WEIGHTS = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".msgpack", ".h5", ".onnx", ".gguf")
+CONVERT = (
+    "Convert it once, on a machine that holds nothing else: load it with diffusers ({how}) and write it with "
+    ".save_pretrained(FOLDER, safe_serialization=True), or take a published folder of safetensors"
+)
+ONE_FILE = CONVERT.format(how="from_single_file(FILE) of the pipe's class")
+ONE_FOLDER = CONVERT.format(how="DiffusionPipeline.from_pretrained(FOLDER)")
+
 
 def check_folder(source: str) -> None:
-    """Raises BadWeights that names the first file which a library would trust too far."""
+    """Raises BadWeights that names the first file which a library would trust too far, or what there is instead of a
+    diffusers folder of safetensors, and how to make one.
+    """
     folder = Path(source)
     if not folder.is_dir():
+        _check_repository(source)
         return
     for file in sorted(folder.rglob("*.json")):
         if not file.is_file() or file.stat().st_size > JSON_BYTES:
@@ -28,6 +44,28 @@ def check_folder(source: str) -> None:
             _check_shards(file)
         elif file.name in ("config.json", "scheduler_config.json"):
             _check_sizes(file)
+    _check_formats(folder)
+
+
+def _check_repository(source: str) -> None:
+    if Path(source).is_file():
+        raise BadWeights(f"{source} is one file, and a base model is a diffusers folder. {ONE_FILE}")
+    if not REPOSITORY.fullmatch(source):
+        raise BadWeights(f"there is no folder {source}")
+
+
+def _check_formats(folder: Path) -> None:
+    """Weights must be safetensors: other formats run code when they are opened."""
+    if not (folder / INDEX).is_file():
+        files = sorted(file.name for file in folder.iterdir() if file.suffix in (".safetensors", *OTHER_WEIGHTS))
+        found = f"only {files[0]}" if files else "nothing that says what pipe it is"
+        raise BadWeights(f"{folder} has no {INDEX} and {found}: it is no diffusers folder. {ONE_FILE}")
+    named = [folder / name for name in _read(folder / INDEX) if name not in UNREAD]
+    for part in sorted(path for path in named if path.is_dir()):
+        endings = {file.suffix for file in part.iterdir()}
+        other = sorted(endings.intersection(OTHER_WEIGHTS))
+        if other and ".safetensors" not in endings:
+            raise BadWeights(f"{part} has weights in {other[0]}, and only safetensors are read. {ONE_FOLDER}")
 
 
 def _check_shards(file: Path) -> None:

@@ -3,29 +3,24 @@
 No training loop and no sampler settings here; those are the stages' own.
 """
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
-from safetensors import safe_open
 
-from gpu_worker.base_models.family import Licence
+from gpu_worker.base_models import networks
+from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe
+from gpu_worker.base_models.licences import licence_of
+from gpu_worker.base_models.losses import noise_loss
 from gpu_worker.prompt_encoding import ClipText
 
-# Licences of the weights on the hub; both are use-restricted but allow commercial use.
-LICENCES = {
-    "stable-diffusion-v1-5/stable-diffusion-v1-5": Licence("creativeml-openrail-m", commercial_use=True),
-    "stabilityai/stable-diffusion-2-1": Licence("openrail++", commercial_use=True),
-    "stabilityai/stable-diffusion-2-1-base": Licence("openrail++", commercial_use=True),
+LORA_TARGETS = {
+    "unet": ("to_q", "to_k", "to_v", "to_out.0"),
+    "text_encoder": ("q_proj", "k_proj", "v_proj", "out_proj"),
 }
-# What we were not told, we may not sell.
-UNKNOWN_LICENCE = Licence("unknown", commercial_use=False)
-# Beside model_index.json a folder may state its licence: {"licence": ..., "commercial_use": ...}.
-LICENCE_FILES = ("pocket.json", "base_model.json")
 
 
 @dataclass
@@ -40,14 +35,27 @@ class StableDiffusion:
     unet: Any
     noise_scheduler: Any
     inference_scheduler: Any
-    unet_lora_targets: tuple[str, ...] = ("to_q", "to_k", "to_v", "to_out.0")
-    text_lora_targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "out_proj")
+    lora_targets: Mapping[str, tuple[str, ...]] = field(default_factory=LORA_TARGETS.copy)
+
+    @property
+    def denoiser(self) -> Any:
+        """The unet."""
+        return self.unet
+
+    @property
+    def parts(self) -> Mapping[str, torch.nn.Module]:
+        """Three networks."""
+        return {"unet": self.unet, "text_encoder": self.text_encoder, "vae": self.vae}
+
+    @property
+    def tokenizers(self) -> Mapping[str, Any]:
+        """CLIP's."""
+        return {"text_encoder": self.tokenizer}
 
     @property
     def resolution(self) -> int:
         """Native side of an image, pixels."""
-        downsampling = 2 ** (len(self.vae.config.block_out_channels) - 1)
-        return int(self.unet.config.sample_size) * int(downsampling)
+        return int(self.unet.config.sample_size) * networks.downsampling(self.vae)
 
     @property
     def prediction_type(self) -> str:
@@ -56,56 +64,42 @@ class StableDiffusion:
 
     def tokenize(self, prompts: Sequence[str]) -> torch.Tensor:
         """Token ids, int64 (N, tokens)."""
-        batch = self.tokenizer(
-            list(prompts),
-            padding="max_length",
-            truncation=True,
-            max_length=self.tokenizer.model_max_length,
-            return_tensors="pt",
-        )
-        ids: torch.Tensor = batch.input_ids
-        return ids
+        return networks.token_ids(self.tokenizer, prompts)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> torch.Tensor:
+    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Prompt embeddings, float (N, tokens, width); keeps gradients of the text encoder."""
-        embeds: torch.Tensor = self.text_encoder(self.tokenize(prompts).to(self.text_encoder.device))[0]
-        return embeds
+        return Conditioning(self.text_encoder(self.tokenize(prompts).to(self.text_encoder.device))[0])
 
-    @torch.no_grad()
     def encode_images(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Scaled latents, float (N, channels, h, w), of images float (N, 3, H, W) in [-1, 1]."""
-        images = images.to(self.vae.device, self.vae.dtype)
-        latents: torch.Tensor = self.vae.encode(images).latent_dist.sample(generator)
-        return latents * float(self.vae.config.scaling_factor)
+        return networks.encode_images(self.vae, images, generator)
+
+    def drawn_latents(self, drawn: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """As they are."""
+        return drawn
 
     def loss_per_image(
         self,
         latents: torch.Tensor,
-        prompt_embeds: torch.Tensor,
+        conditioning: Conditioning,
         generator: torch.Generator | None = None,
         weights: torch.Tensor | None = None,
+        recipe: LossRecipe = PLAIN_LOSS,
     ) -> torch.Tensor:
-        """Mean squared error of the unet's prediction at one random timestep per image, float32 (N,).
+        """Squared error of the unet's prediction at one random timestep per image, float32 (N,)."""
+        dtype = networks.dtype_of(self.unet)
+        embeds = conditioning.embeds.to(dtype)
 
-        `weights`, (N, 1, h, w) with mean 1, says where errors count more.
-        `generator` lives on the CPU, so that a seed means the same noise on every device.
-        """
-        count, device = len(latents), latents.device
-        steps = int(self.noise_scheduler.config.num_train_timesteps)
-        timesteps = torch.randint(0, steps, (count,), generator=generator).to(device)
-        noise = torch.randn(latents.shape, generator=generator).to(device, latents.dtype)
-        noisy = self.noise_scheduler.add_noise(latents, noise, timesteps)
-        predicted = self.unet(noisy, timesteps, prompt_embeds, return_dict=False)[0]
-        target = self._target(latents, noise, timesteps)
-        error = (predicted.float() - target.float()).square()
-        loss: torch.Tensor = (error if weights is None else error * weights).mean(dim=(1, 2, 3))
-        return loss
+        def predict(noisy: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+            predicted: torch.Tensor = self.unet(noisy.to(dtype), timesteps, embeds, return_dict=False)[0]
+            return predicted
 
-    def _target(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
-        if self.prediction_type == "v_prediction":
-            velocity: torch.Tensor = self.noise_scheduler.get_velocity(latents, noise, timesteps)
-            return velocity
-        return latents if self.prediction_type == "sample" else noise
+        return noise_loss(self.noise_scheduler, predict, latents, generator, weights, recipe)
+
+    def save_lora(self, layers: Mapping[str, Mapping[str, torch.Tensor]], folder: Path, **metadata: Any) -> None:
+        """One file for both parts."""
+        given = {f"{part}_lora_layers": tensors for part, tensors in layers.items()}
+        StableDiffusionPipeline.save_lora_weights(folder, **given, **metadata)
 
     def prompt_encoder(self) -> ClipText:
         """CLIP's last hidden state, emphasis and all."""
@@ -137,17 +131,16 @@ def load(source: str, *, revision: str | None, device: torch.device | str, dtype
         requires_safety_checker=False,
         dtype=dtype,
     ).to(device)
-    _check_complete(pipe.text_encoder, Path(source) / "text_encoder" / "model.safetensors")
+    networks.check_complete(pipe.text_encoder, Path(source) / "text_encoder")
     return of_pipe(pipe, source)
 
 
 def of_pipe(pipe: Any, source: str) -> StableDiffusion:
     """The base model whose parts `pipe` holds (shared, frozen, in evaluation mode)."""
-    for part in (pipe.vae, pipe.text_encoder, pipe.unet):
-        part.requires_grad_(False).eval()
+    networks.freeze((pipe.vae, pipe.text_encoder, pipe.unet))
     return StableDiffusion(
         source=source,
-        licence=_licence(source),
+        licence=licence_of(source),
         tokenizer=pipe.tokenizer,
         text_encoder=pipe.text_encoder,
         vae=pipe.vae,
@@ -155,23 +148,3 @@ def of_pipe(pipe: Any, source: str) -> StableDiffusion:
         noise_scheduler=DDPMScheduler.from_config(pipe.scheduler.config),
         inference_scheduler=pipe.scheduler,
     )
-
-
-def _check_complete(text_encoder: torch.nn.Module, file: Path) -> None:
-    """transformers fills what a file lacks with random numbers, and only warns."""
-    if not file.is_file():
-        return  # in several files, or a repository of the hub
-    with safe_open(file, framework="pt") as opened:
-        held = {name.removeprefix("text_model.") for name in opened.keys()}  # noqa: SIM118 - it is no mapping
-    wanted = {name.removeprefix("text_model.") for name, _ in text_encoder.named_parameters()}
-    if missing := sorted(wanted - held):
-        raise ValueError(f"{file} lacks {missing[0]} and {len(missing) - 1} more")
-
-
-def _licence(source: str) -> Licence:
-    for name in LICENCE_FILES:
-        file = Path(source) / name
-        if file.is_file():
-            told = json.loads(file.read_text())
-            return Licence(str(told["licence"]), bool(told["commercial_use"]))
-    return LICENCES.get(source, UNKNOWN_LICENCE)

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from gpu_worker.base_models.family import BaseModel, UnknownFamily, load_base_model
+from gpu_worker.base_models.licences import UNKNOWN_LICENCE
 from gpu_worker.base_models.pocket.architecture import build
-from gpu_worker.base_models.stable_diffusion import UNKNOWN_LICENCE
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def test_it_knows_its_size_and_prediction(model: BaseModel) -> None:
 
 def test_prompts_become_embeddings(model: BaseModel) -> None:
     ids = model.tokenize(["a photo of a man", "sks"])
-    embeds = model.encode_prompts(["a photo of a man", "sks"])
+    embeds = model.encode_prompts(["a photo of a man", "sks"]).embeds
     assert ids.shape == embeds.shape[:2]
     assert embeds.shape[2] == model.unet.config.cross_attention_dim
 
@@ -43,8 +43,8 @@ def test_images_become_latents_and_a_loss_each(model: BaseModel) -> None:
 
 def test_lora_finds_its_modules(model: BaseModel) -> None:
     for part, targets in (
-        (model.unet, model.unet_lora_targets),
-        (model.text_encoder, model.text_lora_targets),
+        (model.unet, model.lora_targets["unet"]),
+        (model.text_encoder, model.lora_targets["text_encoder"]),
     ):
         names = [name for name, _ in part.named_modules()]
         assert all(any(name.endswith(target) for name in names) for target in targets)
