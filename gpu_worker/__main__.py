@@ -41,7 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     for stage in STAGES:
         command = commands.add_parser(stage, help=f"the stage {stage}")
         command.add_argument("inputs", type=Path, help="a folder with a folder per earlier stage")
-        command.set_defaults(run=_stage)
+        command.set_defaults(run=_stage, shared=None)
+        if stage == "train":
+            command.add_argument("--shared", type=Path, help="a folder where class images are kept for all trainings")
     command = commands.add_parser(REDRAW, help="draw images again from their record, and compare the pixels")
     command.add_argument("record", type=Path, help="an images.json of the stage generate, its images beside it")
     command.add_argument("--inputs", type=Path, required=True, help="the folder that the stage had")
@@ -54,8 +56,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _stage(given: argparse.Namespace) -> int:
     verb, config = _load(given.command)
-    verb(given.inputs, given.outputs, config.from_params(dict(given.set)), on_step=_show)
+    verb(given.inputs, given.outputs, config.from_params(dict(given.set)), on_step=_show, **_shared(given.shared))
     return 0
+
+
+def _shared(folder: Path | None) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    from gpu_worker.shared_folder import SharedFolder  # not installed where only photos are judged
+
+    return {"shared": SharedFolder(folder)}
 
 
 def _redraw(given: argparse.Namespace) -> int:

@@ -1,9 +1,10 @@
-"""What the five stages share: how they report progress and how they read their settings.
+"""What the five stages share: how they report progress, how they read their settings, where they find what is common.
 
 No stage's own settings, and nothing heavy: this is imported wherever an error class of ours is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict
@@ -19,6 +20,18 @@ class OnStep(Protocol):
 
 def silent(progress: float, line: str) -> None:
     """The OnStep of callers who gave none."""
+
+
+class SharedContent(Protocol):
+    """Files that depend on no customer, made once for all of them. Nothing of one person may lie there."""
+
+    def once(self, name: str, make: Callable[[Path], None], on_wait: Callable[[], None]) -> Path:
+        """The file `name`: a hash of all that shapes its content, in hexadecimal, and a suffix. It is only read.
+
+        Where nobody has it, `make` writes it to the path that it is given, while nobody else makes it. Who finds
+        another at work waits, and calls `on_wait` every second or so. What `make` or `on_wait` raises ends the call.
+        """
+        ...
 
 
 class StageConfig(BaseModel):

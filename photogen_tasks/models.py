@@ -247,6 +247,22 @@ class Worker(Base):
     seen_at: Mapped[float] = mapped_column(default=db_now())
 
 
+class SharedContent(Base):
+    """What depends on no customer, by the hash of all that shapes it. `making`: `holder` is at it until `lease_until`;
+    `ready`: it lies in storage with this `sha256`.
+    """
+
+    __tablename__ = "shared_content"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    holder: Mapped[str] = mapped_column(String(160))
+    lease_until: Mapped[float | None]
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    bytes: Mapped[int | None]
+    made_at: Mapped[float | None]
+    last_used_at: Mapped[float] = mapped_column(default=db_now())
+
+
 class Housekeeping(Base):
     """Counts of what the sweeper had to mend, by action; 0 in a healthy system."""
 

@@ -35,6 +35,7 @@ from photogen_tasks.errors import FatalError, PhotogenError, TransientError, Usa
 from photogen_tasks.heartbeat import CANCELLED, DRAINING, Heartbeat, Stopped
 from photogen_tasks.held_job import HeldJob
 from photogen_tasks.models import Photo, new_id
+from photogen_tasks.shared_content import StoredContent
 from photogen_tasks.stage_params import stage_params
 from photogen_tasks.stages import Stage
 from photogen_tasks.storage import stage_prefix, storage, subject_prefix
@@ -57,13 +58,14 @@ class Report(Protocol):
 class OpenStage:
     """What a stage's work gets: folders to read and to fill, plain params, and on_step.
 
-    `shared` outlives the run and is every customer's: nothing of one person may lie there.
+    `checkpoints` is a flat folder that is carried to storage at every report. `shared` outlives the run and is every
+    customer's: nothing of one person may lie there.
     """
 
     inputs: Path
     outputs: Path
     checkpoints: Path
-    shared: Path
+    shared: StoredContent
     params: dict[str, Any]
     report: Report
 
@@ -152,9 +154,12 @@ def _work(work: Work, claim: Claim, job: HeldJob, opened: OpenStage, checkpoints
         if stopped.why == DRAINING:  # told to stop, a training saves once more: the next worker goes on from there
             checkpoints.keep()
         raise
-    except Exception:
+    except Exception as error:
         if claim.stage is Stage.PREPROCESS:
             _keep_verdicts(claim, job, opened.outputs)
+        if isinstance(_classify(error), TransientError):  # the next attempt is told what this one learnt of itself
+            with suppress(PhotogenError, OSError):
+                checkpoints.keep()
         raise
 
 
@@ -233,11 +238,11 @@ def _open(job: HeldJob, stage: Stage, folder: Path, report: Report) -> OpenStage
         inputs=folder / "inputs",
         outputs=folder / "outputs",
         checkpoints=folder / "checkpoints",
-        shared=settings().data_dir.absolute() / "cache",
+        shared=StoredContent(storage(), settings().data_dir.absolute() / "cache"),
         params=stage_params(job, stage),
         report=report,
     )
-    for path in (opened.inputs, opened.outputs, opened.checkpoints, opened.shared):
+    for path in (opened.inputs, opened.outputs, opened.checkpoints):
         path.mkdir(parents=True, exist_ok=True)
     report(0.0, "fetching")
     if stage.spec.photos:

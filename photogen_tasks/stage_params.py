@@ -37,6 +37,8 @@ def _operators(stage: Stage) -> dict[str, Any]:
     if stage is Stage.GENERATE:
         judged = {"limits": {"unsafe": config.unsafe_limit}, "clip_weights": config.clip_weights or None}
         return _engine() | judged
+    if stage is Stage.TRAIN:
+        return {"clip_weights": config.clip_weights or None}
     if stage is Stage.PREPROCESS:
         return {
             "min_photos": config.min_photos,

@@ -101,5 +101,9 @@ def subject_prefix(tenant_id: str, subject_id: str) -> str:
     return f"tenants/{tenant_id}/subjects/{subject_id}/"
 
 
+def shared_prefix(hash_: str) -> str:
+    return f"shared/{hash_}/"
+
+
 def photo_key(tenant_id: str, photo_id: str) -> str:
     return f"tenants/{tenant_id}/photos/{photo_id}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import signals
 
-from photogen_tasks import erase, inspection, workers
+from photogen_tasks import erase, inspection, shared_content, workers
 from photogen_tasks.celery import app
 from photogen_tasks.config import settings
 from photogen_tasks.queues import HOUSEKEEPING, INSPECT
@@ -100,5 +100,7 @@ def inspect(photo_id: str) -> bool:
 
 @app.task(name=HOUSEKEEPING)  # type: ignore[untyped-decorator]  # Celery ships no types
 def housekeeping() -> int:
-    """Remove photos that were never used in a job, and files that a job has done with. How many there were."""
-    return erase.abandoned_photos() + erase.originals()
+    """Remove photos that were never used in a job, files that a job has done with, and shared content that nobody
+    used for long. How many there were.
+    """
+    return erase.abandoned_photos() + erase.originals() + shared_content.forget_unused()

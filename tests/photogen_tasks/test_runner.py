@@ -261,6 +261,27 @@ def test_told_to_drain_it_keeps_one_more_checkpoint(
     assert found == [b"weights"]
 
 
+def test_what_an_attempt_learnt_of_the_memory_is_told_to_the_next(job_id: str) -> None:
+    def too_large(stage: OpenStage) -> None:
+        (stage.checkpoints / "micro_batch.json").write_text("2")
+        raise OutOfMemory("cuda")
+
+    with pytest.raises(Ignore):
+        preprocess(job_id, too_large)
+    with db.session_scope() as session:
+        for row in session.get_one(Job, job_id).stages:
+            row.not_before = 0
+    found: list[str] = []
+
+    def smaller(stage: OpenStage) -> None:
+        found.extend(path.read_text() for path in stage.checkpoints.iterdir())
+        good(stage)
+
+    preprocess(job_id, smaller, epoch=2)
+    assert found == ["2"]
+    assert not [key for key in storage().keys("tenants/") if "checkpoints" in key]
+
+
 def test_a_checkpoint_that_storage_refuses_stops_no_training(job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = LocalStorage.put_file
 
