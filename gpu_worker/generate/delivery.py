@@ -16,7 +16,7 @@ from gpu_worker.generate.config import GenerateConfig
 from gpu_worker.generate.engine import Resident, engine, loaded
 from gpu_worker.generate.named_loras import SUBJECT, check
 from gpu_worker.generate.plans import Plan, chosen_style, plan_images
-from gpu_worker.generate.subjects import is_lora, read_names
+from gpu_worker.generate.subjects import is_scalable, read_names
 from gpu_worker.prompt_language import FILLED, parse
 from gpu_worker.prompts import Style
 from gpu_worker.provenance import record as records
@@ -51,7 +51,7 @@ def generate_images(
     style = chosen_style(config)
     folder = inputs / "train" if (inputs / "train").is_dir() else None
     plans = plan_images(style, config, *(read_names(folder) if folder else ("", config.class_noun)))
-    check(plans, config.loras, full_subject=folder is not None and not is_lora(folder))
+    check(plans, config.loras, full_subject=folder is not None and not is_scalable(folder))
     judge = judge or Judge.of(config.base_model, folder, config.limits, config.clip_weights, painted=style.painted)
     config = config.model_copy(update={"batch_size": min(config.batch_size, len(plans))})
     rising = _rising(on_step or silent)
@@ -185,8 +185,8 @@ def _made_by(
         config.model_dump(mode="json"),
         config.base_model,
         resident.sha256,
-        resident.base.unet.device,
-        resident.base.unet.dtype,
+        resident.base.denoiser.device,
+        resident.base.denoiser.dtype,
         subject=subject,
         loras=loras,
         style=style.model_dump(mode="json"),

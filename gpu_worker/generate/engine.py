@@ -13,11 +13,13 @@ from typing import Any, Literal
 import torch
 
 from gpu_worker.device import pick_device
+from gpu_worker.errors import BadWeights
+from gpu_worker.generate.changes import Change
 from gpu_worker.generate.config import GenerateConfig
-from gpu_worker.generate.lora_files import Layer
 from gpu_worker.generate.memory import free_memory
 from gpu_worker.generate.merging import Merged
 from gpu_worker.generate.named_loras import SUBJECT, NamedLora
+from gpu_worker.generate.new_tokens import NewTokens
 from gpu_worker.generate.remembered import Remembered
 from gpu_worker.generate.subjects import Subject, hash_subject, read_subject
 from gpu_worker.prompt_language import Lora
@@ -40,21 +42,25 @@ class Resident:
     ) -> None:
         """`compiled`: by torch, at the first batch of each shape. Raises BadWeights, OutOfMemory."""
         self.base = open_base_model(source, revision, device, dtype)
+        if set(self.base.lora_targets) != set(PARTS):
+            raise BadWeights(f"images are drawn with Stable Diffusion 1.x and 2.x; {source} can only be trained")
         self.sha256 = hash_base_model(source, revision)
         self.pipe: Any = self.base.pipe()
         self.scheduler_config = self.pipe.scheduler.config
-        for part in (self.base.unet, self.base.vae):
+        for part in (self.base.denoiser, self.base.vae):
             part.to(memory_format=torch.channels_last)  # convolutions are a tenth to a quarter faster
         if compiled:
-            self.base.unet.compile()
-        self.encoder = Remembered(self.base.prompt_encoder())
+            self.base.denoiser.compile()
+        encoder = self.base.prompt_encoder()
+        self.encoder = Remembered(encoder)
+        self._tokens = NewTokens(encoder)
         self._merged = Merged({part: getattr(self.base, part) for part in PARTS})
         self._worn: Key = ()
 
     @property
     def bytes(self) -> int:
         """Memory of all weights, and of those kept for when a subject is taken off."""
-        parts = (self.base.unet, self.base.vae, self.base.text_encoder)
+        parts = self.base.parts.values()
         return (
             self._merged.bytes
             + self.encoder.bytes
@@ -73,21 +79,24 @@ class Resident:
         try:
             whose = f"the subject's weights in {subject.source}" if subject else "a LoRA's weights"
             with telling_bad_weights(f"{whose} do not fit {self.base.source}"):
-                self._merged.wear(list(_layers(subject, loras)), subject.full if subject else None)
+                self._merged.wear(list(_changes(subject, loras)), subject.full if subject else None)
+                self._tokens.wear(subject.identifier if subject else "", subject.tokens if subject else None)
         except Exception:
             self._merged.wear()
+            self._tokens.wear()
             self._worn = ()
             raise
         self._worn = key
-        # Two customers' prompts are encoded alike unless one of them has changed the text encoder.
-        self.encoder.worn = key if "text_encoder" in self._merged.changed_parts else None
+        # Two customers' prompts are encoded alike unless one of them has changed the text encoder or brought words.
+        self.encoder.worn = key if "text_encoder" in self._merged.changed_parts or self._tokens.worn else None
 
 
-def _layers(subject: Subject | None, loras: tuple[NamedLora, ...]) -> Iterator[tuple[Layer, float]]:
+def _changes(subject: Subject | None, loras: tuple[NamedLora, ...]) -> Iterator[tuple[Change, float]]:
     own = next((each.lora for each in loras if each.lora.name == SUBJECT), Lora(SUBJECT, 1.0, 1.0))
-    for lora, layers in [(own, subject.layers if subject else ()), *((each.lora, each.layers) for each in loras)]:
-        for layer in layers:
-            yield layer, lora.weight if layer.part == "unet" else lora.text_weight
+    of_subject: tuple[Change, ...] = (*subject.layers, *subject.differences) if subject else ()
+    for lora, changes in [(own, of_subject), *((each.lora, each.layers) for each in loras)]:
+        for change in changes:
+            yield change, lora.weight if change.part == "unet" else lora.text_weight
 
 
 class Engine:
@@ -122,7 +131,7 @@ class Engine:
             sha256 = hash_subject(folder)
             found = self._subjects.pop(sha256, None) or read_subject(folder, sha256)
             self._subjects[sha256] = found
-            while len(self._subjects) > SUBJECTS or (found.full and len(self._subjects) > 1):
+            while len(self._subjects) > SUBJECTS or (found.is_large and len(self._subjects) > 1):
                 del self._subjects[next(iter(self._subjects))]
             return found
 

@@ -4,6 +4,8 @@ A file's header is not believed: rank and place come from the tensors.
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,30 +23,30 @@ from peft import LoraConfig
 from safetensors import safe_open
 
 from gpu_worker.errors import BadWeights
+from gpu_worker.generate.changes import Layer
 from gpu_worker.weights import PARTS, telling_bad_weights
 
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
+MAGNITUDE = ".lora_magnitude_vector"  # peft's and diffusers' name: one length for each output
+SCALE = ".dora_scale"  # other trainers': one for each output or each input; diffusers drops it
+DOWN_ANYWHERE = re.compile(r"\.lora(_down|_A|\.down|_linear_layer\.down)\.weight$")
 MOST_ALPHA = 65_536
 # What a training sets in its adapter's record beside rank and alpha; anything else is as peft has it.
 OF_A_TRAINING = {"target_modules", "init_lora_weights", "peft_type", "peft_version", "base_model_name_or_path"}
 
 
 @dataclass(frozen=True)
-class Layer:
-    """What is added to the weight of one module: `scale` times `up` (outputs, rank) times `down` (rank, inputs).
+class _Told:
+    """A file's tensors as diffusers calls them, its alphas and header, and lengths by the id() of their `down`."""
 
-    Convolutions have float (rank, channels, k, k) for `down` and (channels, rank, 1, 1) for `up`.
-    """
-
-    part: str
-    module: str
-    down: torch.Tensor
-    up: torch.Tensor
-    scale: float
+    tensors: Mapping[str, torch.Tensor]
+    alphas: Mapping[str, float]
+    header: Mapping[str, Any]
+    scales: Mapping[int, torch.Tensor]
 
 
 def read_lora(file: Path) -> list[Layer]:
-    """The layers of a LoRA file (diffusers, peft or kohya names; Hu et al., 2021, section 4.1).
+    """The layers of a LoRA or DoRA file (diffusers, peft or kohya names; `changes` has the sources).
 
     Raises BadWeights for files that are broken, not finite, empty, or hold other things than LoRA.
     """
@@ -53,25 +55,42 @@ def read_lora(file: Path) -> list[Layer]:
             header = json.loads((opened.metadata() or {}).get(LORA_ADAPTER_METADATA_KEY, "{}"))
             _check_header(header)
             held = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118 - it is no mapping
+        count, scales = len(held), _take_scales(held)
         tensors, alphas = StableDiffusionPipeline.lora_state_dict(dict(held))
-        layers = [layer for part in PARTS for layer in _layers(part, tensors, alphas or {}, header)]
-        if not layers or 2 * len(layers) != len(tensors):
-            raise BadWeights(f"{len(held)} tensors in {file} make {len(layers)} LoRA layers of {' and '.join(PARTS)}")
+        told = _Told(tensors, alphas or {}, header, scales)
+        layers = [layer for part in PARTS for layer in _layers(part, told)]
+        used = sum(2 if layer.magnitude is None else 3 for layer in layers)
+        if not layers or used != len(tensors) + len(scales):
+            raise BadWeights(f"{count} tensors in {file} make {len(layers)} LoRA layers of {' and '.join(PARTS)}")
         return layers
 
 
-def _layers(
-    part: str, tensors: Mapping[str, torch.Tensor], alphas: Mapping[str, float], header: Mapping[str, Any]
-) -> Iterator[Layer]:
-    own = _renamed(part, tensors)
-    told = _renamed(part, {name.removesuffix(".alpha"): value for name, value in alphas.items()})
+def _take_scales(held: dict[str, torch.Tensor]) -> dict[int, torch.Tensor]:
+    """Out of `held`: diffusers renames the tensors that stay, and they stay the same objects."""
+    downs = {DOWN_ANYWHERE.sub("", name): tensor for name, tensor in held.items() if DOWN_ANYWHERE.search(name)}
+    names = [name for name in held if name.endswith(SCALE)]
+    return {id(downs[name.removesuffix(SCALE)]): held.pop(name) for name in names}
+
+
+def _layers(part: str, told: _Told) -> Iterator[Layer]:
+    own = _renamed(part, told.tensors)
+    alphas = _renamed(part, {name.removesuffix(".alpha"): value for name, value in told.alphas.items()})
     for name, down in own.items():
         if name.endswith(DOWN):
             module, rank = name.removesuffix(DOWN), down.shape[0]
-            alpha = told.get(
-                name, told.get(module, _alpha(header, part, rank))
-            )  # diffusers names some after the module
-            yield _checked(Layer(part, plain_name(module), down, own[module + UP], float(alpha) / rank))
+            # diffusers names some alphas after the module
+            alpha = alphas.get(name, alphas.get(module, _alpha(told.header, part, rank)))
+            given = own.get(module + MAGNITUDE, own.get(f"{module}{MAGNITUDE}.weight"))
+            magnitude = told.scales.get(id(down)) if given is None else _by_output(given, down.dim())
+            if told.header.get(f"{part}.use_dora", magnitude is not None) != (magnitude is not None):
+                raise BadWeights(f"the file's header and its tensors disagree whether {module} is DoRA")
+            up = own[module + UP]
+            yield _checked(Layer(part, plain_name(module), down, up, float(alpha) / rank, magnitude))
+
+
+def _by_output(lengths: torch.Tensor, dims: int) -> torch.Tensor:
+    """peft keeps (outputs,) for linear layers and (1, outputs, 1, 1) for convolutions."""
+    return lengths.reshape(-1, *[1] * (dims - 1))
 
 
 def _renamed(part: str, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -99,12 +118,14 @@ def _alpha(header: Mapping[str, Any], part: str, rank: int) -> float:
 
 
 def _check_header(header: Mapping[str, Any]) -> None:
-    """What peft would act on, and we do not (DoRA, patterns of ranks, replicated layers), would be lost in silence."""
+    """What peft would act on, and we do not (patterns of ranks, replicated layers), would be lost in silence."""
     usual = LoraConfig().to_dict()
     for name, value in header.items():
         field = name.rsplit(".", 1)[-1]
         if field == "lora_alpha":
             believed = isinstance(value, int | float) and 0 < value <= MOST_ALPHA
+        elif field == "use_dora":
+            believed = isinstance(value, bool)
         else:
             believed = field == "r" or field in OF_A_TRAINING or not value or value == usual.get(field)
         if not believed:
@@ -112,9 +133,16 @@ def _check_header(header: Mapping[str, Any]) -> None:
 
 
 def _checked(layer: Layer) -> Layer:
-    for tensor in (layer.down, layer.up):
+    magnitudes: tuple[torch.Tensor, ...] = () if layer.magnitude is None else (layer.magnitude,)
+    for tensor in (layer.down, layer.up, *magnitudes):
         if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
             raise BadWeights(f"{layer.module} is not finite")
     if layer.up.dim() != layer.down.dim() or layer.up.shape[1] != layer.down.shape[0]:
         raise BadWeights(f"{layer.module} has shapes {tuple(layer.up.shape)} and {tuple(layer.down.shape)}")
+    outputs, inputs, *window = layer.shape
+    if layer.down.shape[0] > max(outputs, inputs * math.prod(window)):
+        raise BadWeights(f"{layer.module} has rank {layer.down.shape[0]}, more than any matrix {layer.shape}")
+    ones = [1] * len(window)
+    if any(list(each.shape) not in ([outputs, 1, *ones], [1, inputs, *ones]) for each in magnitudes):
+        raise BadWeights(f"{layer.module} is {layer.shape} and its lengths {tuple(magnitudes[0].shape)}")
     return layer

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 
 from gpu_worker.errors import BadWeights
-from gpu_worker.generate.lora_files import Layer, plain_name
+from gpu_worker.generate.changes import Change, Difference
+from gpu_worker.generate.lora_files import plain_name
 
-Worn = Sequence[tuple[Layer, float]]  # layers, each with a strength
+Worn = Sequence[tuple[Change, float]]  # each with a strength
 
 
 class Merged:
@@ -41,11 +42,14 @@ class Merged:
     def wear(self, worn: Worn = (), full: Mapping[str, torch.Tensor] | None = None) -> None:
         """Make the weights those of the base model, or `full` where it has one (by PART.NAME), plus `worn`.
 
+        What several add to one weight is summed; each adds what it would add alone.
         Raises BadWeights for what does not fit, with the weights as they were before.
         """
         full = full or {}
         changes = self._changes(worn)
-        self._check_full(full)
+        for name, tensor in full.items():
+            self._check(name, tuple(tensor.shape))
+        self._check_whole([*full, *(_name(change) for change, _ in worn if isinstance(change, Difference))])
         for name in [*self._changed]:
             if name not in changes and name not in full:
                 self._weights[name].copy_(self._kept[name])
@@ -53,20 +57,18 @@ class Merged:
         for name in [*full, *(name for name in changes if name not in full)]:
             self._set(name, full.get(name), changes.get(name, ()))
 
-    def _changes(self, worn: Worn) -> dict[str, list[tuple[Layer, float]]]:
+    def _changes(self, worn: Worn) -> dict[str, list[tuple[Change, float]]]:
         changes = defaultdict(list)
-        for layer, strength in worn:
-            name = f"{layer.part}.{layer.module}.weight"
-            self._check(name, (layer.up.shape[0], *layer.down.shape[1:]))
-            changes[name].append((layer, strength))
+        for change, strength in worn:
+            self._check(_name(change), change.shape)
+            changes[_name(change)].append((change, strength))
         return changes
 
-    def _check_full(self, full: Mapping[str, torch.Tensor]) -> None:
-        """A part is replaced as a whole."""
-        for name, tensor in full.items():
-            self._check(name, tuple(tensor.shape))
-        parts = {name.split(".", 1)[0] for name in full}
-        if missing := [name for name in self._weights if name.split(".", 1)[0] in parts and name not in full]:
+    def _check_whole(self, names: Iterable[str]) -> None:
+        """A part that was trained as a whole comes as a whole."""
+        held = set(names)
+        parts = {name.split(".", 1)[0] for name in held}
+        if missing := [name for name in self._weights if name.split(".", 1)[0] in parts and name not in held]:
             raise BadWeights(f"there is no {missing[0]} in the file, and {len(missing) - 1} more are missing")
 
     def _check(self, name: str, shape: tuple[int, ...]) -> None:
@@ -76,14 +78,18 @@ class Merged:
         if tuple(weight.shape) != shape:
             raise BadWeights(f"{name} is {tuple(weight.shape)} in the base model and {shape} in the file")
 
-    def _set(self, name: str, full: torch.Tensor | None, changes: Iterable[tuple[Layer, float]]) -> None:
+    def _set(self, name: str, full: torch.Tensor | None, changes: Iterable[tuple[Change, float]]) -> None:
         weight = self._weights[name]
         if name not in self._kept:
             self._kept[name] = weight.clone()
         self._changed.add(name)
-        base = self._kept[name] if full is None else full.to(weight.device)
-        rows = base.float().flatten(1) if weight.dim() > 1 else base
-        for layer, strength in changes:
-            down, up = (tensor.to(weight.device).float().flatten(1) for tensor in (layer.down, layer.up))
-            rows = torch.addmm(rows, up, down, alpha=layer.scale * strength)
+        base = (self._kept[name] if full is None else full.to(weight.device)).float()
+        base = base.flatten(1) if base.dim() > 1 else base
+        rows = base
+        for change, strength in changes:
+            rows = change.onto(rows, base, strength)
         weight.copy_(rows.view(weight.shape))
+
+
+def _name(change: Change) -> str:
+    return f"{change.part}.{change.name}"

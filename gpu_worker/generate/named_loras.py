@@ -6,7 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from gpu_worker.errors import BadPrompt
-from gpu_worker.generate.lora_files import Layer, read_lora
+from gpu_worker.generate.changes import Layer
+from gpu_worker.generate.lora_files import read_lora
 from gpu_worker.generate.plans import Plan
 from gpu_worker.prompt_language import FILLED, Lora, parse
 
@@ -24,7 +25,7 @@ class NamedLora:
 
 
 def check(plans: Iterable[Plan], folder: Path | None, *, full_subject: bool) -> None:
-    """Raise BadPrompt with `unknown_lora`, or `lora_not_scalable` for a subject whose weights are no LoRA."""
+    """Raise BadPrompt with `unknown_lora`, or `lora_not_scalable` for a subject of whole weights."""
     for lora in dict.fromkeys(lora for plan in plans for lora in parse(plan.prompt, limits=FILLED).loras):
         if lora.name != SUBJECT:
             _file(folder, lora.name)

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from gpu_worker.errors import BadWeights
-from gpu_worker.generate.lora_files import Layer, plain_name, read_lora
-from gpu_worker.weights import LORA_FILE, PARTS, RECORD, telling_bad_weights
+from gpu_worker.generate.changes import Difference, Layer
+from gpu_worker.generate.lora_files import plain_name, read_lora
+from gpu_worker.generate.new_tokens import read_tokens
+from gpu_worker.weights import DIFFERENCE_FILE, LORA_FILE, PARTS, RECORD, TOKENS_FILE, telling_bad_weights
 
 # Where save_full()'s from_pretrained folders keep a part's weights.
 FULL_FILES = {"unet": "diffusion_pytorch_model.safetensors", "text_encoder": "model.safetensors"}
@@ -19,9 +21,10 @@ FULL_FILES = {"unet": "diffusion_pytorch_model.safetensors", "text_encoder": "mo
 
 @dataclass(frozen=True)
 class Subject:
-    """The trained person: LoRA `layers`, or `full` weights by PART.NAME.
+    """The trained person: LoRA `layers`, or `differences` to the base model, or `full` weights by PART.NAME.
 
-    `sha256` is of the files of weights, `source` the folder they were read from.
+    `tokens`, float32 (n, width), is what the identifier means where a training learnt that, else None. `sha256` is of
+    the files of weights, `source` the folder they were read from.
     """
 
     sha256: str
@@ -29,24 +32,33 @@ class Subject:
     identifier: str
     class_noun: str
     layers: tuple[Layer, ...] = ()
+    differences: tuple[Difference, ...] = ()
     full: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    tokens: torch.Tensor | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """As large as the base model's own parts."""
+        return bool(self.full or self.differences)
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """A LoRA's one file, or those of full weights. Raises BadWeights when there are none, or links among them."""
+    """The one file of a LoRA or a difference, or those of full weights, and new tokens' last.
+
+    Raises BadWeights when there are none, or links among them.
+    """
     if any(path.is_symlink() for path in folder.rglob("*")):
         raise BadWeights(f"{folder} holds a link, where only files of its own belong")
-    lora = folder / LORA_FILE
+    alone = [file for file in (folder / LORA_FILE, folder / DIFFERENCE_FILE) if file.is_file()][:1]
     full = [folder / part / FULL_FILES[part] for part in PARTS if (folder / part).is_dir()]
-    found = [lora] if lora.is_file() else full
-    if not found or (found[0] != lora and not (folder / "unet").is_dir()):
-        raise BadWeights(f"neither {LORA_FILE} nor unet/ in {folder}")
-    return found
+    if not alone and not (folder / "unet").is_dir():
+        raise BadWeights(f"none of {LORA_FILE}, {DIFFERENCE_FILE} and unet/ in {folder}")
+    return [*(alone or full), *(file for file in (folder / TOKENS_FILE,) if file.is_file())]
 
 
-def is_lora(folder: Path) -> bool:
-    """Else the weights are full ones. Raises BadWeights."""
-    return weight_files(folder)[0].name == LORA_FILE
+def is_scalable(folder: Path) -> bool:
+    """Whether it can be worn more or less strongly: full weights replace the base model's. Raises BadWeights."""
+    return weight_files(folder)[0].name in (LORA_FILE, DIFFERENCE_FILE)
 
 
 def hash_subject(folder: Path) -> str:
@@ -66,10 +78,13 @@ def read_subject(folder: Path, sha256: str) -> Subject:
     """
     with telling_bad_weights(f"the subject's weights in {folder}"):
         files = weight_files(folder)
-        identifier, class_noun = read_names(folder)
+        names = read_names(folder)
+        tokens = read_tokens(files.pop()) if files[-1].name == TOKENS_FILE else None
         if files[0].name == LORA_FILE:
-            return Subject(sha256, folder, identifier, class_noun, layers=tuple(read_lora(files[0])))
-        return Subject(sha256, folder, identifier, class_noun, full=_full(files))
+            return Subject(sha256, folder, *names, layers=tuple(read_lora(files[0])), tokens=tokens)
+        if files[0].name == DIFFERENCE_FILE:
+            return Subject(sha256, folder, *names, differences=tuple(_differences(files[0])), tokens=tokens)
+        return Subject(sha256, folder, *names, full=_full(files), tokens=tokens)
 
 
 def read_names(folder: Path) -> tuple[str, str]:
@@ -85,11 +100,23 @@ def read_names(folder: Path) -> tuple[str, str]:
 def _full(files: list[Path]) -> dict[str, torch.Tensor]:
     tensors: dict[str, torch.Tensor] = {}
     for file in files:
-        held = load_file(file)
-        if not held:
-            raise BadWeights(f"{file} holds no weights")
-        for name, tensor in held.items():
-            if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                raise BadWeights(f"{name} in {file} is not finite")
-            tensors[f"{file.parent.name}.{plain_name(name)}"] = tensor
+        tensors |= {f"{file.parent.name}.{plain_name(name)}": tensor for name, tensor in _finite(file).items()}
     return tensors
+
+
+def _differences(file: Path) -> Iterator[Difference]:
+    for key, tensor in _finite(file).items():
+        part, _, name = key.partition(".")
+        if not tensor.is_floating_point():
+            raise BadWeights(f"{key} in {file} is {tensor.dtype}, no difference")
+        yield Difference(part, plain_name(name), tensor)
+
+
+def _finite(file: Path) -> dict[str, torch.Tensor]:
+    held: dict[str, torch.Tensor] = load_file(file)
+    if not held:
+        raise BadWeights(f"{file} holds no weights")
+    for name, tensor in held.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise BadWeights(f"{name} in {file} is not finite")
+    return held

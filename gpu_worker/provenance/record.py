@@ -138,7 +138,7 @@ def made_by(
         diffusers=version("diffusers"),
         device=_device_name(device),
         dtype=str(dtype).removeprefix("torch."),
-        base_model=BaseModelUsed(name=_name(base_model), sha256=base_sha256),
+        base_model=BaseModelUsed(name=short_name(base_model), sha256=base_sha256),
         subject_sha256=hash_weights(subject) if subject else None,
         loras={name: _sha256(file) for name, file in sorted((loras or {}).items())},
         settings=dict(settings),
@@ -164,8 +164,8 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _name(base_model: str) -> str:
-    """Customers see it: never the folder where a worker keeps it."""
+def short_name(base_model: str) -> str:
+    """Of a base model, for customers: never the folder where a worker keeps it."""
     from gpu_worker.base_models.pocket import WEIGHTS
 
     if Path(base_model) == WEIGHTS:

@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import threading
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,12 @@ import torch
 from safetensors.torch import save_file
 
 from gpu_worker.errors import BadWeights
+from gpu_worker.generate.changes import Layer
 from gpu_worker.generate.engine import SUBJECTS, Engine, Resident
-from gpu_worker.generate.lora_files import Layer, read_lora
+from gpu_worker.generate.lora_files import read_lora
 from gpu_worker.generate.named_loras import NamedLora
 from gpu_worker.prompt_language import Lora, parse
-from gpu_worker.weights import LORA_FILE, RECORD
+from gpu_worker.weights import DIFFERENCE_FILE, LORA_FILE, RECORD, TOKENS_FILE
 
 CPU = torch.device("cpu")
 
@@ -49,8 +51,25 @@ def write_subject(folder: Path, resident: Resident, seed: int, text: bool = Fals
     return folder
 
 
+def with_tokens(folder: Path, seed: int) -> Path:
+    """Beside its weights what the identifier means."""
+    rows = torch.randn(2, 32, generator=torch.Generator().manual_seed(seed))
+    save_file({"<s0>": rows[0].clone(), "<s1>": rows[1].clone()}, folder / TOKENS_FILE)
+    return folder
+
+
+def write_difference(folder: Path, resident: Resident, value: float) -> Path:
+    """Whole weights of both parts by difference, as a training writes them."""
+    folder.mkdir(parents=True)
+    named = [(part, getattr(resident.base, part).state_dict()) for part in ("unet", "text_encoder")]
+    tensors = {f"{part}.{name}": torch.full(held[name].shape, value).half() for part, held in named for name in held}
+    save_file(tensors, folder / DIFFERENCE_FILE)
+    (folder / RECORD).write_text(json.dumps({"config": {"identifier": "zwx", "class_noun": "man"}}))
+    return folder
+
+
 def state(resident: Resident) -> list[torch.Tensor]:
-    parts = (resident.base.unet, resident.base.text_encoder)
+    parts = (resident.base.denoiser, resident.base.text_encoder)
     return [tensor.clone() for part in parts for tensor in part.state_dict().values()]
 
 
@@ -148,6 +167,58 @@ def test_prompts_are_encoded_for_the_one_who_changed_the_text_encoder(resident: 
     assert resident.encoder.encode([text])[0] is plain
 
 
+def test_whole_weights_by_difference(resident: Resident, tmp_path: Path) -> None:
+    engine, bare = Engine(), state(resident)
+    subject = engine.subject(write_difference(tmp_path / "a", resident, 0.25))
+    resident.wear(subject)
+    assert same(state(resident), [tensor + 0.25 for tensor in bare])
+    resident.wear(subject, (NamedLora(Lora("subject", 0.5, 0.0)),))
+    assert same(resident_part(resident, "unet"), [tensor + 0.125 for tensor in bare[: len(unet_names(resident))]])
+    assert same(resident_part(resident, "text_encoder"), bare[len(unet_names(resident)) :])
+    resident.wear(engine.subject(write_subject(tmp_path / "b", resident, 1, text=True)))
+    resident.wear(None)
+    assert same(state(resident), bare)
+
+
+def resident_part(resident: Resident, part: str) -> list[torch.Tensor]:
+    return [*getattr(resident.base, part).state_dict().values()]
+
+
+def unet_names(resident: Resident) -> list[str]:
+    return [*resident.base.denoiser.state_dict()]
+
+
+def test_weights_of_a_whole_model_leave_no_room_for_others(resident: Resident, tmp_path: Path) -> None:
+    engine = Engine()
+    small = write_subject(tmp_path / "small", resident, 1)
+    before = engine.subject(small)
+    engine.subject(write_difference(tmp_path / "large", resident, 0.1))
+    assert engine.subject(small) is not before
+
+
+def test_an_identifier_means_each_subjects_own_tokens(resident: Resident, tmp_path: Path) -> None:
+    """Beside the same LoRA of the unet alone; what was encoded for one is never shown to the other."""
+    engine = Engine()
+    ann, bob = (with_tokens(write_subject(tmp_path / name, resident, 1), seed) for seed, name in enumerate(("a", "b")))
+    text = parse("a photo of a zwx man").parts[0].schedule(1)[0].text
+    shown = []
+    for subject in (None, engine.subject(ann), engine.subject(bob), None, engine.subject(ann), engine.subject(bob)):
+        resident.wear(subject)
+        shown.append(resident.encoder.encode([text])[0].hidden)
+    assert all(later is first for later, first in zip(shown[3:], shown[:3], strict=True))  # encoded once
+    assert not any(torch.equal(one, other) for one, other in combinations(shown[:3], 2))
+
+
+def test_tokens_that_do_not_fit_leave_the_base_model_bare(resident: Resident, tmp_path: Path) -> None:
+    bare, engine = state(resident), Engine()
+    resident.wear(engine.subject(with_tokens(write_subject(tmp_path / "a", resident, 1), 1)))
+    folder = write_subject(tmp_path / "b", resident, 2)
+    save_file({"<s0>": torch.zeros(33)}, folder / TOKENS_FILE)
+    with pytest.raises(BadWeights, match="33 wide"):
+        resident.wear(engine.subject(folder))
+    assert same(state(resident), bare)
+
+
 def test_a_subject_is_read_once_and_the_oldest_forgotten(resident: Resident, tmp_path: Path) -> None:
     engine = Engine()
     folders = [write_subject(tmp_path / str(seed), resident, seed) for seed in range(SUBJECTS + 1)]
@@ -161,7 +232,7 @@ def test_a_subject_is_read_once_and_the_oldest_forgotten(resident: Resident, tmp
 def test_a_weakened_subject(resident: Resident, tmp_path: Path) -> None:
     subject = Engine().subject(write_subject(tmp_path / "a", resident, 1))
     layer = subject.layers[0]
-    weight = resident.base.unet.get_submodule(layer.module).weight
+    weight = resident.base.denoiser.get_submodule(layer.module).weight
     before = weight.clone()
     resident.wear(subject, (NamedLora(Lora("subject", 0.25, 1.0)),))
     torch.testing.assert_close(weight, before + 0.25 * layer.scale * layer.up @ layer.down)
@@ -179,6 +250,8 @@ def test_a_misfit_leaves_the_base_model_bare(resident: Resident, tmp_path: Path)
 def test_thousands_of_swaps_take_no_memory(resident: Resident, tmp_path: Path) -> None:
     engine = Engine()
     folders = [write_subject(tmp_path / str(seed), resident, seed) for seed in range(SUBJECTS + 4)]
+    for seed, folder in enumerate(folders[::2]):
+        with_tokens(folder, seed)
 
     def swap(times: int) -> int:
         for number in range(times):
@@ -227,5 +300,5 @@ def test_a_compiled_unet_draws_the_same_and_wears_subjects(random_pocket: Path, 
         for each in (plain, compiled):
             each.wear(worn)
             with torch.no_grad():
-                shown.append(each.base.unet(latents, 500, hidden, return_dict=False)[0])
+                shown.append(each.base.denoiser(latents, 500, hidden, return_dict=False)[0])
         torch.testing.assert_close(*shown, atol=1e-4, rtol=1e-4)

@@ -1,12 +1,14 @@
 """Subjects put on and taken off: exact, complete, without a trace."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpu_worker.errors import BadWeights
-from gpu_worker.generate.lora_files import Layer
+from gpu_worker.generate.changes import Change, Difference, Layer
 from gpu_worker.generate.merging import Merged
 
 
@@ -67,12 +69,91 @@ def test_several_loras_add_up() -> None:
     torch.testing.assert_close(network.linear.weight.detach(), before["linear.weight"] + change)
 
 
+def dora(layer: Layer, magnitude: torch.Tensor) -> Layer:
+    return replace(layer, magnitude=magnitude)
+
+
+def differences(seed: int = 0) -> list[Difference]:
+    generator = torch.Generator().manual_seed(seed)
+    held = weights(Network())
+    return [Difference("unet", name, torch.randn(held[name].shape, generator=generator).half()) for name in held]
+
+
+def test_dora_gives_each_output_a_length_of_its_own() -> None:
+    network, layer = Network(), linear(1)
+    turned = network.linear.weight.detach() + 0.5 * layer.up.float() @ layer.down.float()
+    lengths = torch.tensor([[1.0], [2.0], [0.0], [-1.0]])
+    Merged({"unet": network}).wear([(dora(layer, lengths), 1.0)])
+    torch.testing.assert_close(network.linear.weight.norm(dim=1), lengths[:, 0].abs())
+    torch.testing.assert_close(network.linear.weight.detach(), turned / turned.norm(dim=1, keepdim=True) * lengths)
+
+
+def test_dora_by_input_as_other_trainers_have_it() -> None:
+    network, layer = Network(), convolution(1)
+    lengths = torch.rand(1, 3, 1, 1) + 0.5
+    Merged({"unet": network}).wear([(dora(layer, lengths), 1.0)])
+    torch.testing.assert_close(network.conv.weight.transpose(0, 1).flatten(1).norm(dim=1), lengths[0, :, 0, 0])
+
+
+def test_a_weaker_dora_goes_part_of_the_way_and_others_add_up() -> None:
+    network, other = Network(), Network()
+    before, layer = weights(network), dora(linear(1), torch.full((4, 1), 3.0))
+    Merged({"unet": other}).wear([(layer, 1.0)])
+    whole = other.linear.weight.detach() - before["linear.weight"]
+    Merged({"unet": network}).wear([(layer, 0.25), (linear(2), 1.0)])
+    wanted = before["linear.weight"] + 0.25 * whole + 0.5 * linear(2).up.float() @ linear(2).down.float()
+    torch.testing.assert_close(network.linear.weight.detach(), wanted)
+
+
+def test_lengths_of_a_weight_that_is_nothing() -> None:
+    network = Network()
+    with torch.no_grad():
+        network.linear.weight.zero_()
+    nothing = Layer("unet", "linear", torch.zeros(2, 6), torch.zeros(4, 2), 1.0, torch.ones(4, 1))
+    Merged({"unet": network}).wear([(nothing, 1.0)])
+    assert not network.linear.weight.any()
+
+
+def test_a_difference_is_added_to_every_weight() -> None:
+    network = Network()
+    before = weights(network)
+    Merged({"unet": network}).wear([(each, 0.5) for each in differences()])
+    wanted = {each.name: before[each.name] + 0.5 * each.added.float() for each in differences()}
+    assert set(wanted) == set(before)
+    assert same(weights(network), wanted)
+
+
+@pytest.mark.parametrize("wrong", ["one is missing", "another shape", "nowhere"])
+def test_a_difference_that_does_not_fit_changes_nothing(wrong: str) -> None:
+    network = Network()
+    before, worn = weights(network), differences()
+    if wrong == "one is missing":
+        worn.pop()
+    else:
+        name = "nowhere" if wrong == "nowhere" else "linear.bias"
+        worn[-1] = Difference("unet", name, torch.zeros(3))
+    with pytest.raises(BadWeights):
+        Merged({"unet": network}).wear([(each, 1.0) for each in worn])
+    assert same(weights(network), before)
+
+
+WORN = ["nobody", "a", "b", "conv", "full", "dora", "difference"]
+
+
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from(["nobody", "a", "b", "conv", "full"]), min_size=1, max_size=12))
+@given(st.lists(st.sampled_from(WORN), min_size=1, max_size=12))
 def test_what_was_worn_before_leaves_no_trace(history: list[str]) -> None:
     """Whatever was worn in between: each is bit by bit what it is on a fresh base model."""
     full = {f"unet.{name}": torch.full_like(tensor, 0.5).half() for name, tensor in weights(Network()).items()}
-    worn = {"nobody": [], "a": [(linear(1), 1.0)], "b": [(linear(2), 0.3)], "conv": [(convolution(3), 1.0)], "full": []}
+    worn: dict[str, list[tuple[Change, float]]] = {
+        "nobody": [],
+        "a": [(linear(1), 1.0)],
+        "b": [(linear(2), 0.3)],
+        "conv": [(convolution(3), 1.0)],
+        "full": [],
+        "dora": [(dora(linear(4), torch.ones(4, 1)), 0.7), (dora(convolution(5), torch.ones(5, 1, 1, 1)), 1.0)],
+        "difference": [(each, 1.0) for each in differences(6)],
+    }
     used = Network()
     merged = Merged({"unet": used})
     for name in history:
@@ -85,7 +166,8 @@ def test_what_was_worn_before_leaves_no_trace(history: list[str]) -> None:
 def test_thousands_of_swaps_need_no_more_memory() -> None:
     network = Network()
     before, merged = weights(network), Merged({"unet": network})
-    subjects = [[(linear(seed), 1.0), (convolution(seed), 1.0)] for seed in range(8)]
+    lengths = torch.ones(5, 1, 1, 1)
+    subjects = [[(linear(seed), 1.0), (dora(convolution(seed), lengths), 1.0)] for seed in range(8)]
     merged.wear(subjects[0])
     kept = merged.bytes
     for swap in range(4000):

@@ -48,6 +48,8 @@ SMALL: dict[str, Any] = {
     "num_class_images": 0,
     "variants_per_photo": 1,
     "checkpointing_steps": 2,
+    "num_validation_images": 0,
+    "save_full_as": "folder",
 }
 
 

@@ -13,10 +13,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gpu_worker import checkpoints
-from gpu_worker.weights import LORA_FILE
+from gpu_worker.train import TrainConfig, checkpoints
+from gpu_worker.train.lessons import Lesson
+from gpu_worker.train.trainer import Trainer
+from gpu_worker.weights import LORA_FILE, open_base_model
 from tests.gpu_worker.hostile_weights import files as hostile
-from tests.gpu_worker.hostile_weights.conftest import train
+from tests.gpu_worker.hostile_weights.conftest import SMALL, train
 
 BYTES = list(hostile.no_safetensors(Path("x")))
 
@@ -77,6 +79,16 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "losses in lists": lambda file: told(file, losses="[" * 100_000),
     "losses that are not numbers": lambda file: told(file, losses='["a", "b"]'),
     "losses that are NaN": lambda file: told(file, losses="[NaN, Infinity]"),
+    "prior losses of other train steps": lambda file: told(file, prior_losses="[0.5]"),
+    "no optimisers": lambda file: told(file, optimizers="[]"),
+    "learning rates in words": lambda file: told(file, optimizers='[[{"lr": "high"}, {"lr": "low"}]]'),
+    "a scheduler before its first step": lambda file: told(file, lr_schedulers="[[-5, 1]]"),
+    "schedulers that are none": lambda file: told(file, lr_schedulers="7"),
+    "a table of contents with nothing in it": lambda file: told(file, tensors="[]"),
+    "a table of contents with more than there is": lambda file: told(file, tensors='["0.value", "generator", "x.y"]'),
+    "a table of contents that is a number": lambda file: told(file, tensors="3"),
+    "states told in the header": lambda file: told(file, plain='{"0": {"step": "x"}}'),
+    "states told in lists": lambda file: told(file, plain="[]"),
     "a pipe": piped,
 }
 
@@ -115,13 +127,52 @@ def test_an_older_good_one_is_taken_when_the_newest_is_damaged(tmp_path: Path) -
     optimizer = torch.optim.AdamW([parameter])
     parameter.grad = torch.ones(2, 3)
     optimizer.step()
-    progress = checkpoints.Progress([parameter], optimizer, torch.Generator().manual_seed(1), None, [0.5])
+    progress = checkpoints.Progress([parameter], [optimizer], torch.Generator().manual_seed(1), [0.5])
     older = checkpoints.save(tmp_path, progress, "f")
     (tmp_path / "step-000009.safetensors").write_bytes(older.read_bytes()[:-1])
     fresh = copy.deepcopy(parameter)
     with torch.no_grad():
         fresh.zero_()
-    other = checkpoints.Progress([fresh], torch.optim.AdamW([fresh]), torch.Generator(), None, [])
+    other = checkpoints.Progress([fresh], [torch.optim.AdamW([fresh])], torch.Generator(), [])
     assert checkpoints.restore(tmp_path, other, "f")
     assert torch.equal(fresh, parameter)
     assert other.losses == [0.5]
+
+
+@pytest.mark.parametrize("wrong", [*DAMAGES, *BYTES])
+def test_a_damaged_checkpoint_touches_nothing(saved: Path, random_pocket: Path, tmp_path: Path, wrong: str) -> None:
+    """The same, of reading alone."""
+    kept = Path(shutil.copytree(saved, tmp_path / "kept"))
+    file = kept / "step-000002.safetensors"
+    fingerprint = _fingerprint(file)
+    if wrong in DAMAGES:
+        DAMAGES[wrong](file)
+    else:
+        file.write_bytes(hostile.no_safetensors(tmp_path / "canary")[wrong])
+    progress = _trainer(random_pocket).progress
+    before = [parameter.detach().clone() for parameter in progress.parameters]
+    assert not checkpoints.restore(kept, progress, fingerprint)
+    assert progress.losses == []
+    assert all(torch.equal(now, then) for now, then in zip(progress.parameters, before, strict=True))
+    assert not any(optimizer.state for optimizer in progress.optimizers)
+
+
+def test_an_undamaged_one_is_read(saved: Path, random_pocket: Path) -> None:
+    """What the test above does not do for another reason."""
+    progress = _trainer(random_pocket).progress
+    assert checkpoints.restore(saved, progress, _fingerprint(saved / "step-000002.safetensors"))
+    assert len(progress.losses) == 2
+
+
+def _fingerprint(file: Path) -> str:
+    with safe_open(file, framework="pt") as opened:
+        return str(opened.metadata()["fingerprint"])
+
+
+def _trainer(folder: Path) -> Trainer:
+    """As `train` of the conftest makes it, but for its photos."""
+    config = TrainConfig.from_params({"base_model": str(folder), "method": "lora"} | SMALL)
+    lesson = Lesson(
+        ["a photo"], torch.zeros(1, 4, 16, 16), torch.tensor([0]), torch.zeros(0, 4, 16, 16), torch.tensor([])
+    )
+    return Trainer(open_base_model(str(folder), None, torch.device("cpu")), lesson, config, 4)

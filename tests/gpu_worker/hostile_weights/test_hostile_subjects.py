@@ -19,7 +19,7 @@ from gpu_worker.generate.engine import DTYPES, Resident
 from gpu_worker.generate.subjects import Subject, hash_subject, read_subject
 from gpu_worker.matting.pocket_network import MatteNetwork, load_network, save_network
 from gpu_worker.weight_files import check_hash, face_weights, use_face_weights
-from gpu_worker.weights import LORA_FILE
+from gpu_worker.weights import DIFFERENCE_FILE, LORA_FILE, TOKENS_FILE
 from tests.gpu_worker.hostile_weights import files as hostile
 
 CPU = torch.device("cpu")
@@ -29,9 +29,34 @@ TENSORS = dict(hostile.unfit_tensors())
 
 
 @pytest.fixture
-def subject(trained: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
+def subject(trained: dict[str, Path], random_pocket: Path, tmp_path: Path) -> Callable[[str], Path]:
     """A subject's folder of one's own, to spoil."""
-    return lambda method: Path(shutil.copytree(trained[method], tmp_path / "subject"))
+
+    def copied(method: str) -> Path:
+        folder = Path(shutil.copytree(trained["lora"], tmp_path / "subject"))
+        if method in ("full", "difference"):
+            (folder / LORA_FILE).unlink()
+        if method == "full":
+            shutil.copytree(random_pocket / "unet", folder / "unet")
+        if method == "difference":
+            base = load_file(random_pocket / UNET)
+            save_file({f"unet.{name}": base[name].half() / 8 for name in base}, folder / DIFFERENCE_FILE)
+        if method == "dora":
+            _with_lengths(folder / LORA_FILE)
+        if method == "tokens":
+            save_file({"<s0>": torch.ones(32), "<s1>": torch.zeros(32)}, folder / TOKENS_FILE)
+        return folder
+
+    return copied
+
+
+def _with_lengths(file: Path) -> None:
+    """The LoRA as a DoRA, without the header that says that it is none."""
+    held = load_file(file)
+    for name in [name for name in held if name.endswith("up.weight")]:
+        module = name.removesuffix(".lora.up.weight").removesuffix(".lora_linear_layer.up.weight")
+        held[f"{module}.lora_magnitude_vector"] = torch.ones(len(held[name]))
+    save_file(held, file)
 
 
 @pytest.fixture
@@ -45,7 +70,7 @@ def put_on(base: Resident, folder: Path) -> Subject:
     return subject
 
 
-METHODS = {"lora": LORA_FILE, "full": UNET}
+METHODS = {"lora": LORA_FILE, "full": UNET, "dora": LORA_FILE, "difference": DIFFERENCE_FILE, "tokens": TOKENS_FILE}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -64,7 +89,7 @@ def test_a_subject_of_no_safetensors(
         put_on(base, folder)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", sorted(set(METHODS) - {"tokens"}))
 @pytest.mark.parametrize("wrong", TENSORS)
 def test_a_subject_whose_weights_do_not_fit(
     base: Resident, subject: Callable[[str], Path], method: str, wrong: str
@@ -76,8 +101,59 @@ def test_a_subject_whose_weights_do_not_fit(
 
 
 @pytest.mark.parametrize(
+    "held",
+    [
+        {"<s0>": torch.full((32,), float("nan"))},
+        {"<s0>": torch.zeros(33)},
+        {"<s0>": torch.zeros(10**6)},
+        {"<s0>": torch.zeros(32, 32)},
+        {"<s7>": torch.zeros(32)},
+        {f"<s{number}>": torch.zeros(32) for number in range(9)},
+        {},
+    ],
+    ids=["NaN", "too wide", "far too wide", "a matrix", "another name", "too many", "none at all"],
+)
+def test_new_tokens_that_do_not_fit(
+    base: Resident, subject: Callable[[str], Path], held: dict[str, torch.Tensor]
+) -> None:
+    folder = subject("tokens")
+    save_file(held, folder / TOKENS_FILE)
+    with pytest.raises(BadWeights, match=str(folder)):
+        put_on(base, folder)
+
+
+@pytest.mark.parametrize("method", ["lora", "dora"])
+def test_a_rank_beyond_all_sense(base: Resident, subject: Callable[[str], Path], method: str) -> None:
+    folder = subject(method)
+
+    def widen(held: dict[str, torch.Tensor]) -> None:
+        for name in list(held):
+            if "magnitude" not in name:
+                repeats = (1, 100) if name.endswith("up.weight") else (100, 1)
+                held[name] = held[name].repeat(repeats)
+
+    held = load_file(folder / LORA_FILE)
+    widen(held)
+    save_file(held, folder / LORA_FILE)
+    with pytest.raises(BadWeights, match="rank"):
+        put_on(base, folder)
+
+
+@pytest.mark.parametrize("wrong", [torch.ones(3), torch.ones(10**6), torch.ones(()), torch.full((16,), float("inf"))])
+def test_lengths_that_do_not_fit(base: Resident, subject: Callable[[str], Path], wrong: torch.Tensor) -> None:
+    folder = subject("dora")
+    hostile.rewritten(
+        folder / LORA_FILE, lambda held: held.update({next(name for name in held if "magnitude" in name): wrong})
+    )
+    with pytest.raises(BadWeights, match=str(folder)):
+        put_on(base, folder)
+
+
+@pytest.mark.parametrize(
     "told",
     [
+        {"unet.use_dora": True},
+        {"unet.use_dora": "yes"},
         {"unet.r": 10**9},
         {"unet.r": 2**62},
         {"unet.r": "4"},
