@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
 from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from gpu_worker.base_models.family import BaseModel, UnknownFamily, load_base_model
 from gpu_worker.base_models.folders import check_folder
@@ -22,6 +22,8 @@ from gpu_worker.device import telling_out_of_memory
 from gpu_worker.errors import BadWeights, OutOfMemory
 
 LORA_FILE = "pytorch_lora_weights.safetensors"  # the name that pipe.load_lora_weights looks for
+DIFFERENCE_FILE = "full_difference.safetensors"  # float16, by PART.NAME: what a training added to whole parts' weights
+TOKENS_FILE = "learned_embeds.safetensors"  # diffusers' textual inversion: <s0>, <s1>, … → (width,)
 PARTS = ("unet", "text_encoder")  # what may be trained; full weights lie in folders of these names
 RECORD = "training.json"
 # What diffusers, transformers, peft and json raise at files that they did not expect.
@@ -69,8 +71,8 @@ def open_base_model(
     with telling_bad_weights(f"cannot open the base model {source}"):
         check_folder(source)
         base = load_base_model(source, revision=revision, device=device, dtype=dtype)
-        for name in ("vae", "text_encoder", "unet"):
-            _check_finite(getattr(base, name), f"{name} of the base model {source}")
+        for name, part in base.parts.items():
+            _check_finite(part, f"{name} of the base model {source}")
         return base
 
 
@@ -95,17 +97,34 @@ def hash_base_model(source: str, revision: str | None) -> str:
 
 
 def save_lora(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
-    """Write the LoRA layers of `parts` (see PARTS) as `pipe.load_lora_weights` reads them, float16."""
-    given: dict[str, Any] = {}
+    """Write the layers of LoRA or DoRA over `parts` as `pipe.load_lora_weights` reads them, float16."""
+    layers: dict[str, dict[str, torch.Tensor]] = {}
+    told: dict[str, Any] = {}
     for name in parts:
         part = getattr(base, name)
-        layers = {key: t.to(torch.float16) for key, t in get_peft_model_state_dict(part).items()}
-        given[f"{name}_lora_layers"] = convert_state_dict_to_diffusers(layers)
-        given[f"{name}_lora_adapter_metadata"] = part.peft_config["default"].to_dict()
-    StableDiffusionPipeline.save_lora_weights(folder, **given)
+        own = {key: tensor.to(torch.float16) for key, tensor in get_peft_model_state_dict(part).items()}
+        layers[name] = convert_state_dict_to_diffusers(own)
+        told[f"{name}_lora_adapter_metadata"] = part.peft_config["default"].to_dict()
+    base.save_lora(layers, folder, **told)
 
 
 def save_full(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
     """Write whole `parts`, one folder each, as from_pretrained reads them; turns them into float16 on the CPU."""
     for name in parts:
         getattr(base, name).cpu().half().save_pretrained(folder / name)
+
+
+def save_difference(base: BaseModel, before: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
+    """Write what whole `parts` have that those of `before` had not, float16 by PART.NAME, as DIFFERENCE_FILE.
+
+    It is half as large as the base model's float32, and finer than whole weights in float16 are: small changes of
+    large weights keep their digits.
+    """
+    tensors = {}
+    for name in parts:
+        first = getattr(before, name).state_dict()
+        for key, now in getattr(base, name).state_dict().items():
+            if now.is_floating_point():
+                difference = now.detach().cpu().float() - first[key].cpu().float()
+                tensors[f"{name}.{key}"] = difference.half().contiguous()
+    save_file(tensors, folder / DIFFERENCE_FILE)

@@ -1,0 +1,73 @@
+"""Looks at a training from outside while it runs: at some train steps samples are drawn, scored, and the weights kept.
+
+What is drawn, scored and chosen stands in samples, scores and candidates; the training does not notice.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+
+from gpu_worker.train.candidates import Candidates
+from gpu_worker.train.choosing import Choice, last_train_step
+from gpu_worker.train.config import TrainConfig
+from gpu_worker.train.report import Clock
+from gpu_worker.train.samples import draw, sample_prompts, sample_steps
+from gpu_worker.train.scores import SampleScorer
+from gpu_worker.train.trainer import Trainer
+
+WHY_LAST = "no samples were asked for"
+
+
+class Validation:
+    """The candidates of one training; they lie beside its checkpoints, or for as long as it runs."""
+
+    def __init__(
+        self, inputs: Path, outputs: Path, config: TrainConfig, checkpoints: Path | None, fingerprint: str, clock: Clock
+    ) -> None:
+        self.candidates: Candidates | None = None
+        self._inputs, self._outputs, self._config, self._clock = inputs, outputs, config, clock
+        self._fingerprint = fingerprint
+        self._scorer: SampleScorer | None = None
+        self._temporary = None if checkpoints else TemporaryDirectory()
+        self._folder = checkpoints or Path(self._temporary.name if self._temporary else "")
+
+    def __enter__(self) -> "Validation":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._temporary:
+            self._temporary.cleanup()
+
+    def look(self, training: Trainer) -> None:
+        """Draw and score samples if this train step is one of those; nothing twice."""
+        step = len(training.losses)
+        if step not in sample_steps(self._config, training.total_steps):
+            return
+        with self._clock.phase("samples", len(sample_prompts(self._config))):
+            candidates = self._opened(training)
+            if candidates.has(step):
+                return
+            self._scorer = self._scorer or SampleScorer(self._config, self._inputs, self._outputs)
+            with training.weights():
+                images = draw(training.base, self._config, self._config.seed)
+            scores = self._scorer.score(images)
+            with training.weights():
+                candidates.add(step, scores, images)
+
+    def choose(self, training: Trainer) -> Choice | None:
+        """The best candidate, whose weights the base model has now; None where there is none to choose."""
+        if not sample_steps(self._config, training.total_steps):
+            return None
+        return self._opened(training).take_best()
+
+    def last(self, training: Trainer) -> Choice:
+        """The choice where there is none to make."""
+        return last_train_step(len(training.losses), WHY_LAST)
+
+    def _opened(self, training: Trainer) -> Candidates:
+        if self.candidates is None:
+            few = self._config.method == "full"
+            self.candidates = Candidates(self._folder, self._fingerprint, training.save, training.load, few=few)
+        return self.candidates
