@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 EXTRAS := api,monitoring,local,gpu,draw,rembg,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline bench-generate bench-upscale compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline bench-generate bench-upscale bench-train bench-quality ablate compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -67,6 +67,15 @@ bench-generate: install ## the resident engine against the bare loop and plain s
 
 bench-upscale: install ## tiles against the whole image in ncnn and torch: speed, errors at borders, memory
 	$(BIN)/python -m tests.benchmarks.upscale
+
+bench-train: install ## the trainer against the bare loop and a plain script
+	$(BIN)/python -m tests.benchmarks.train
+
+bench-quality: install ## the default recipe against that of diffusers' example: two hours, goes on where it stopped
+	$(BIN)/python -m tests.benchmarks.quality --write-docs
+
+ablate: install ## what each trick of the default recipe is worth: hours, goes on where it stopped
+	$(BIN)/python -m tests.benchmarks.ablate
 
 compose-test: install ## build both images, bring the stack up, send one job, take all down
 	bash tests/compose/run.sh

@@ -15,6 +15,7 @@ from photogen_tasks.errors import UsageError
 
 POCKET, STABLE_DIFFUSION = "pocket", "stable-diffusion"  # the families, as the files name them
 POCKET_SIDE = 192  # px; pocket has learnt 128, and beyond this it draws two heads
+DRAWN_BY = "StableDiffusionPipeline"  # diffusers' class of the base models that the resident engine draws with
 PREVIEW_SUFFIXES = (".jpg", ".png")
 
 
@@ -73,6 +74,18 @@ def known(name: str, base_model: str | None = None) -> Style:
     if name not in styles:
         raise UsageError("unknown_style", f"style: there is no style {name!r}. There are: {', '.join(styles)}.")
     return styles[name]
+
+
+def check_drawable(base_model: str) -> None:
+    """Raises UsageError with `base_model_only_trains` for a folder whose pipe the stage generate does not draw with.
+
+    A repository of the hub is looked at when it is opened.
+    """
+    file = Path(base_model) / "model_index.json"
+    if file.is_file() and json.loads(file.read_text()).get("_class_name") != DRAWN_BY:
+        raise UsageError(
+            "base_model_only_trains", "kind: this base model can be trained, not drawn with: send `train`."
+        )
 
 
 def check_size(width: int | None, height: int | None, base_model: str) -> None:

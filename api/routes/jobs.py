@@ -105,6 +105,7 @@ def _check_drawing(tenant: str, body: JobIn) -> None:
     if body.kind is JobKind.TRAIN:
         return
     base_model = _base_model(tenant, body)
+    styles.check_drawable(base_model)
     style = styles.known(body.style, base_model)
     prompts.check(body.prompts)
     styles.check_size(body.width, body.height, base_model)

@@ -122,8 +122,8 @@ def _customers(folder: Path, base_model: Path, count: int) -> tuple[Path, ...]:
     base = load_base_model(base_model)
     shapes = {
         name: tuple(module.weight.shape)
-        for name, module in base.unet.named_modules()
-        if name.endswith(base.unet_lora_targets)
+        for name, module in base.denoiser.named_modules()
+        if name.endswith(base.lora_targets["unet"])
     }
     inputs = [folder / f"{number:02d}" for number in range(count)]
     for number, customer in enumerate(inputs):

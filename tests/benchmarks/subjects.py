@@ -22,6 +22,7 @@ from gpu_worker.generate import GenerateConfig, generate_images
 from gpu_worker.matte import MatteConfig, matte_photos
 from gpu_worker.preprocess import PreprocessConfig, preprocess_photos
 from gpu_worker.score import AttributeScorer
+from gpu_worker.shared_folder import SharedFolder
 from gpu_worker.subject_match import SCORER, read_images
 from gpu_worker.train import TrainConfig, train_dreambooth
 
@@ -62,8 +63,7 @@ def _customer(samples: Path, folder: Path, params: dict[str, Any], scorer: Attri
     matte_photos(inputs, inputs / "matte", MatteConfig.from_params(params))
     began = time.monotonic()
     shared = Path(tempfile.gettempdir()) / "photogen-bench-class-images"
-    shared.mkdir(exist_ok=True)
-    train_dreambooth(inputs, inputs / "train", TrainConfig.from_params(params), shared=shared)
+    train_dreambooth(inputs, inputs / "train", TrainConfig.from_params(params), shared=SharedFolder(shared))
     seconds = time.monotonic() - began
     drawn = {"subject": inputs, "base": inputs / "none"}
     for name, source in drawn.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,6 +70,18 @@ def test_a_subject_is_drawn_by_its_own_base_model(caller: Caller, monkeypatch: p
     assert caller.submit(style="beach", width=512, **body).json()["code"] == "size_out_of_range"
     assert caller.submit(style="beach", **body).status_code == 202
     assert caller.submit(style="kremlin", prompts=[], width=512, photos=caller.photos()).status_code == 202
+
+
+def test_a_base_model_that_only_trains_draws_nothing(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "model_index.json").write_text('{"_class_name": "StableDiffusionXLPipeline"}')
+    monkeypatch.setenv("PHOTOGEN_BASE_MODEL", str(tmp_path))
+    config.settings.cache_clear()
+    asked: dict[str, Any] = {"style": "kremlin", "prompts": [], "photos": caller.photos()}
+    assert caller.submit(**asked).json()["code"] == "base_model_only_trains"
+    assert count(Job) == 0
+    assert caller.submit(**asked, kind="train").status_code == 202
 
 
 @pytest.mark.parametrize("kind", ["portrait", "train"])

@@ -1,0 +1,143 @@
+"""Trains, draws and scores what is to be measured, and writes it down at once; what is measured is decided elsewhere.
+
+A stopped training goes on from the trainer's last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import diffusers.utils.logging
+import transformers.utils.logging
+
+from gpu_worker.contact_sheet import contact_sheet
+from gpu_worker.images import read_rgb
+from gpu_worker.score import AttributeScorer
+from gpu_worker.shared_folder import SharedFolder
+from gpu_worker.stage import OnStep
+from gpu_worker.subject_match import read_images
+from gpu_worker.train import train_dreambooth
+from gpu_worker.train.variants import instance_paths
+from gpu_worker.weights import RECORD
+from tests.benchmarks import quality_scores as scores
+from tests.benchmarks.quality_customers import Customer, prepare
+from tests.benchmarks.quality_images import Artist, Images
+from tests.benchmarks.quality_likeness import SecondLikeness
+from tests.benchmarks.quality_prompts import prompts
+from tests.benchmarks.quality_results import Key, Line, Results
+from tests.benchmarks.quality_scale import Look
+from tests.benchmarks.quality_training import Training
+from tests.benchmarks.quality_weights import at_step, unnamed
+
+DIGITS = 4
+
+
+class Laboratory:
+    """Everything of one run lies in `work`; `on_step` is called often, and whatever it raises stops the work."""
+
+    def __init__(self, base_model: str, work: Path, results: Results, second: SecondLikeness, on_step: OnStep) -> None:
+        for library in (diffusers.utils.logging, transformers.utils.logging):
+            library.disable_progress_bar()
+        self.work, self.results, self.second, self._on_step = work, results, second, on_step
+        self.artist = Artist(base_model, on_step)
+        self.scorer = AttributeScorer.load(Path(base_model) / "scorer")
+
+    def measure_base(self, seed: int, look: Look, key: Key) -> None:
+        """Images of the base model without any training: the class noun stands for the subject."""
+        customer = prepare(seed, self.work)
+        began = time.monotonic()
+        folder = self.work / "images" / f"base-{seed}"
+        images = self.artist.of_prompts(None, customer.class_noun, look, folder)
+        told = self._judged(customer, images, look) | {"drift": 0.0, "draw_seconds": _since(began)}
+        self._keep_sheet(customer, folder, look, f"base-{seed}")
+        self.results.add(key, told)
+
+    def measure(self, training: Training) -> None:
+        """Train, unless an earlier run did, and judge each train step that is left."""
+        customer = prepare(training.customer, self.work, training.photos)
+        folder = self.work / "trainings" / f"{_word(training)}-{training.fingerprint}"
+        told = self._train(training, customer, folder)
+        for step in training.left(self.results):
+            began, look, end = time.monotonic(), training.look(step), step == training.steps[-1]
+            subject = folder / "train"
+            if not end:
+                subject = folder / "midway" / "train"
+                at_step(folder / "checkpoints", step, training.config, subject)
+            line = self._look_at(customer, subject, look, folder)
+            if end:
+                self._keep_sheet(customer, folder / "images", look, _word(training))
+            self.results.add(training.key(step), line | {"draw_seconds": _since(began)} | (told if end else {}))
+        shutil.rmtree(folder)
+
+    def _train(self, training: Training, customer: Customer, folder: Path) -> Line:
+        """What the trainer tells of it; `train_seconds` is None of a training that was resumed."""
+        outputs = folder / "train"
+        if not (outputs / RECORD).is_file():
+            shutil.rmtree(outputs, ignore_errors=True)
+            outputs.mkdir(parents=True)
+            train_dreambooth(
+                customer.folder,
+                outputs,
+                training.config,
+                on_step=self._on_step,
+                checkpoints=folder / "checkpoints",
+                shared=SharedFolder(self.work / "shared"),
+            )
+        report = json.loads((outputs / "report.json").read_text())
+        seconds = sum(phase["seconds"] for phase in report["phases"].values())
+        whole = report["resumed_from"] == 0
+        return {"chosen": report["choice"]["step"], "train_seconds": round(seconds, 1) if whole else None}
+
+    def _look_at(self, customer: Customer, subject: Path, look: Look, folder: Path) -> Line:
+        images = self.artist.of_prompts(subject, customer.class_noun, look, folder / "images")
+        told = self._judged(customer, images, look)
+        if look.class_images:
+            before = self._class_before(customer.class_noun, look.class_images)
+            unnamed(subject, folder / "unnamed" / "train")
+            after = self.artist.of_class(
+                folder / "unnamed" / "train", customer.class_noun, look.class_images, folder / "class"
+            )
+            told["drift"] = round(scores.drift(self.scorer, before, after), DIGITS)
+        return told
+
+    def _class_before(self, noun: str, count: int) -> Images:
+        """Drawn once: images.json is written after all of them."""
+        folder = self.work / "images" / f"{noun}-{count}"
+        if (folder / "images.json").is_file():
+            return read_images(folder)
+        return self.artist.of_class(None, noun, count, folder)
+
+    def _judged(self, customer: Customer, images: Images, look: Look) -> Line:
+        asked = [prompt for prompt in prompts(look.prompts) for _ in range(look.images)]
+        seen = self.scorer.judge(images)
+        photos = [read_rgb(path) for path in instance_paths(customer.folder / "preprocess", customer.folder / "matte")]
+        told: dict[str, Any] = {
+            "likeness": self.scorer.subject_match(images, customer.identity),
+            "likeness_2": self.second.of(images, customer.photos()),
+            "adherence": scores.adherence(seen, asked),
+            "diversity": scores.diversity(images, asked),
+            "leakage": scores.leakage(seen, asked, customer.room),
+            "copy_distance": scores.copy_distance(images, photos),
+        }
+        return {name: None if value is None else round(float(value), DIGITS) for name, value in told.items()}
+
+    def _keep_sheet(self, customer: Customer, images: Path, look: Look, name: str) -> None:
+        """For people to look at."""
+        drawn = sorted(images.glob("*.png"))
+        rows = [(p.text, drawn[n * look.images : (n + 1) * look.images]) for n, p in enumerate(prompts(look.prompts))]
+        folder = self.work / "sheets"
+        folder.mkdir(exist_ok=True)
+        photos = sorted((customer.folder / "photos").iterdir())
+        contact_sheet([("photos", photos), *rows]).save(folder / f"{name}.jpg", quality=88)
+
+
+def _word(training: Training) -> str:
+    return f"{training.recipe}-{training.customer}".replace(" ", "-")
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 1)

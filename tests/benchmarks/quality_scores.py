@@ -1,0 +1,74 @@
+"""What images are worth: likeness, adherence, diversity, drift, leakage of the room, distance to the photos.
+
+Nothing is drawn or chosen here. All lie in 0..1; of drift and leakage less is better, of all others more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+from imagehash import ImageHash, phash
+from PIL import Image
+
+from gpu_worker.score import AttributeScorer
+from tests.benchmarks.quality_images import Images
+from tests.benchmarks.quality_prompts import Prompt
+
+JUDGED = ("garment", "garment_colour", "scene", "glasses")  # moods are left out: the scorer tells 63 % of them
+DRIFTS = ("hair_colour", "hair_style", "skin", "beard", "glasses", "garment", "garment_colour", "scene")
+BITS = 64  # of a perceptual hash
+
+Seen = Sequence[dict[str, str]]  # what the scorer sees, by image
+
+
+def adherence(seen: Seen, prompts: Sequence[Prompt]) -> float:
+    """Share of (image, attribute that its prompt asks for) that are seen; `prompts` has one for each image."""
+    pairs = zip(seen, prompts, strict=True)
+    return _mean([one[name] == prompt.asked[name] for one, prompt in pairs for name in JUDGED])
+
+
+def leakage(seen: Seen, prompts: Sequence[Prompt], room: str) -> float | None:
+    """Share of images that show the customer's room where their prompt asks for another scene; None without such."""
+    pairs = zip(seen, prompts, strict=True)
+    shown = [one["scene"] == room for one, prompt in pairs if prompt.asked["scene"] != room]
+    return _mean(shown) if shown else None
+
+
+def diversity(images: Images, prompts: Sequence[Prompt]) -> float:
+    """Share of the bits in which the perceptual hashes of two images of one prompt differ, mean over pairs.
+
+    It stands in for DIV of Ruiz et al. (arXiv 2208.12242, section 4.3), which takes LPIPS. Raises ValueError where no
+    prompt has two images.
+    """
+    hashed = list(zip(_hashes(images), prompts, strict=True))
+    return _mean([(a - b) / BITS for (a, one), (b, other) in combinations(hashed, 2) if one == other])
+
+
+def copy_distance(images: Images, photos: Sequence[np.ndarray]) -> float:
+    """Share of bits by which an image differs from the nearest photo or its mirror image, mean: 0 is a copy."""
+    taught = _hashes([each for photo in photos for each in (photo, np.fliplr(photo))])
+    return _mean([min(own - photo for photo in taught) / BITS for own in _hashes(images)])
+
+
+def drift(scorer: AttributeScorer, before: Images, after: Images) -> float:
+    """How far images of the class noun moved: the same seeds before and after a training.
+
+    For each attribute the scorer's belief is averaged over the images; half the sum of the absolute differences of the
+    two distributions (their total variation), mean over DRIFTS. 0: as many show each value as before; 1: none does. It
+    stands in for PRES of Ruiz et al. (arXiv 2208.12242, section 4.3).
+    """
+    old, new = scorer.probabilities(before), scorer.probabilities(after)
+    return _mean([float(np.abs(old[name].mean(axis=0) - new[name].mean(axis=0)).sum() / 2) for name in DRIFTS])
+
+
+def _hashes(images: Sequence[np.ndarray] | Images) -> list[ImageHash]:
+    """pHash: Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2."""
+    return [phash(Image.fromarray(np.ascontiguousarray(image))) for image in images]
+
+
+def _mean(values: Sequence[float]) -> float:
+    if not values:
+        raise ValueError("nothing to take the mean of")
+    return float(np.mean(values))
