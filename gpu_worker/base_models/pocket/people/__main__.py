@@ -17,8 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shots-per-person", type=float, default=2.5)
+    parser.add_argument("--whole", action="store_true", help="also what the shipped weights have no words for")
     options = parser.parse_args(arguments)
-    plan = Plan(options.out, options.count, options.size, options.seed, options.shots_per_person)
+    per_person = options.shots_per_person
+    plan = Plan(options.out, options.count, options.size, options.seed, per_person, whole=options.whole)
     started = time.monotonic()
 
     def report(done: int, total: int) -> None:

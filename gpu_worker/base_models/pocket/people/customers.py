@@ -27,7 +27,7 @@ OF_SHOT = ("glasses", "mood", "garment", "garment_colour", "scene")  # the attri
 
 def customer(seed: int, **looks: str) -> Person:
     """The customer of this number; `looks` fixes some of LOOKS."""
-    return Person.from_seed(FIRST_SEED + seed, **looks)
+    return Person.from_seed(FIRST_SEED + seed, words.SHIPPED, **looks)
 
 
 def shots(person: Person, photos: int) -> list[Shot]:

@@ -1,9 +1,11 @@
 """Every word that a drawing can be described with, the colours they stand for, and the caption's order.
 
-Words and colours only: no chance, no geometry.
+Words and colours only: no chance, no geometry. What the shipped weights know comes first; `MORE_...` is drawn
+when `WHOLE` is asked for.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 RGB = tuple[int, int, int]  # sRGB, 0..255
 
@@ -14,7 +16,10 @@ BEARDS = ("none", "stubble", "beard", "goatee", "moustache")
 GLASSES = ("none", "glasses", "sunglasses")
 HAIR_STYLES = ("bald", "buzzed", "short", "curly", "afro", "bob", "long", "bun")
 GARMENTS = ("t-shirt", "striped t-shirt", "shirt", "suit", "hoodie", "turtleneck", "dress")
-FACETS = ("hair", "skin", "beard", "freckles", "glasses", "mood", "garment", "scene")
+MORE_GARMENTS = ("sweater", "jacket", "vest")
+MORE_HAIR_STYLES = ("wavy", "ponytail")
+HATS = ("none", "cap", "beanie", "hat")
+FACETS = ("hair", "skin", "beard", "freckles", "glasses", "hat", "mood", "garment", "scene")
 
 SKINS: dict[str, RGB] = {
     "pale": (240, 206, 188),
@@ -61,6 +66,34 @@ SCENES: dict[str, str] = {  # name -> how the caption says it
     "grey": "on a grey background",
     "blue": "on a blue background",
 }
+MORE_SCENES: dict[str, str] = {
+    "street": "in a street",
+    "park": "in a park",
+    "mountains": "in the mountains",
+    "desert": "in the desert",
+    "cafe": "in a cafe",
+    "kitchen": "in a kitchen",
+    "library": "in a library",
+    "stage": "on a stage",
+    "brick": "in front of a brick wall",
+    "white": "on a white background",
+    "green": "on a green background",
+    "orange": "on an orange background",
+}
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a shot or a person may be drawn with."""
+
+    garments: tuple[str, ...]
+    scenes: tuple[str, ...]
+    hair_styles: tuple[str, ...]
+    hats: tuple[str, ...]
+
+
+SHIPPED = Words(GARMENTS, tuple(SCENES), HAIR_STYLES, HATS[:1])
+WHOLE = Words(GARMENTS + MORE_GARMENTS, tuple(SCENES | MORE_SCENES), HAIR_STYLES + MORE_HAIR_STYLES, HATS)
 
 
 def caption(attributes: Mapping[str, str], drop: frozenset[str] = frozenset()) -> str:
@@ -85,6 +118,7 @@ def _looks(seen: Mapping[str, str]) -> list[tuple[str, str]]:
         ("beard", _beard(seen["beard"], seen["hair_colour"])),
         ("freckles", "freckles" if seen["freckles"] == "yes" else ""),
         ("glasses", "" if seen["glasses"] == "none" else seen["glasses"]),
+        ("hat", "" if seen.get("hat", "none") == "none" else f"a {seen['hat']}"),
     ]
 
 
@@ -94,7 +128,7 @@ def _around(seen: Mapping[str, str]) -> list[tuple[str, str]]:
     return [
         ("mood", mood),
         ("garment", _garment(seen["garment"], seen["garment_colour"])),
-        ("scene", SCENES[seen["scene"]]),
+        ("scene", (SCENES | MORE_SCENES)[seen["scene"]]),
     ]
 
 
@@ -107,7 +141,7 @@ def _garment(kind: str, colour: str) -> str:
 def _hair(style: str, colour: str) -> str:
     if style == "bald":
         return "a bald head"
-    return f"a {colour} {style}" if style in ("afro", "bob", "bun") else f"{style} {colour} hair"
+    return f"a {colour} {style}" if style in ("afro", "bob", "bun", "ponytail") else f"{style} {colour} hair"
 
 
 def _beard(kind: str, colour: str) -> str:

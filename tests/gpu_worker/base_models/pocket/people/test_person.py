@@ -3,7 +3,8 @@
 import pytest
 
 from gpu_worker.base_models.pocket.people import vocabulary as words
-from gpu_worker.base_models.pocket.people.person import LIMIT, Person
+from gpu_worker.base_models.pocket.people.face import LIMIT
+from gpu_worker.base_models.pocket.people.person import Person
 from gpu_worker.base_models.pocket.people.shot import Shot
 
 pytestmark = pytest.mark.usefixtures("drawer")
@@ -31,6 +32,29 @@ def test_people_are_adults_within_the_vocabulary() -> None:
         assert shot.scene in words.SCENES
         assert shot.garment in words.GARMENTS
         assert all(0 <= weight <= max(1.0, LIMIT) for weight in person.axes.values())
+
+
+def test_the_wider_vocabulary_adds_without_changing_the_face() -> None:
+    people = [(Person.from_seed(seed), Person.from_seed(seed, words.WHOLE)) for seed in range(60)]
+    assert all(first.axes == second.axes for first, second in people)
+    assert {second.hair_style for _, second in people} > {*words.MORE_HAIR_STYLES}
+
+
+def test_whole_shots_wear_hats_and_have_lenses() -> None:
+    someone = Person.from_seed(5, words.WHOLE)
+    shots = [Shot.from_seed(someone, number, words.WHOLE) for number in range(60)]
+    assert len({shot.scene for shot in shots}) > 12
+    assert {shot.hat for shot in shots} == set(words.HATS)
+    assert len({shot.camera.fov for shot in shots}) == 60
+    assert Shot.from_seed(someone, 4).hat == "none"
+
+
+@pytest.mark.parametrize("gender", words.GENDERS)
+def test_only_women_wear_dresses_and_only_men_beards(gender: str) -> None:
+    person = Person.from_seed(11, words.WHOLE, gender=gender)
+    worn = {Shot.from_seed(person, number, words.WHOLE).garment for number in range(80)}
+    assert ("dress" in worn) == (gender == "woman")
+    assert gender == "man" or person.beard == "none"
 
 
 def test_every_skin_is_drawn_about_equally_often() -> None:

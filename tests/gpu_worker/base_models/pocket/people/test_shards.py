@@ -38,6 +38,11 @@ def test_what_a_shard_holds(tmp_path: Path) -> None:
         assert kept["images"].dtype == np.uint8
         assert kept["alphas"].shape == (2, 32, 32)
         assert kept["alphas"].dtype == np.uint8
+    first = shards[0][1][0]
+    assert set(first) == {"caption", "person", "shot", "attributes", "landmarks", "skeleton"}
+    points = first["landmarks"]
+    assert isinstance(points, dict)
+    assert len(points["nose tip"]) == 3
     people = [line["person"] for _, lines in shards for line in lines]
     assert people == [1_000_000, 1_000_000, 1_000_001, 1_000_001, 1_000_002]
     assert json.loads(wanted.path(0).with_suffix(".jsonl").read_text().splitlines()[0])["caption"]

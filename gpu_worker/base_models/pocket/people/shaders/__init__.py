@@ -1,0 +1,1 @@
+"""The GLSL that paints skin, cloth, hair and props, all lit alike. Text only; renderer.py compiles it."""

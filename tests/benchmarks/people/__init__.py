@@ -1,0 +1,1 @@
+"""How good are the drawn people, and what is measured on them?"""
