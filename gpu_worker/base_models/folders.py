@@ -37,6 +37,12 @@ def check_folder(source: str) -> None:
     if not folder.is_dir():
         _check_repository(source)
         return
+    check_configs(folder)
+    _check_formats(folder)
+
+
+def check_configs(folder: Path) -> None:
+    """Raises BadWeights that names the first file of a network's folder which a library would trust too far."""
     for file in sorted(folder.rglob("*.json")):
         if not file.is_file() or file.stat().st_size > JSON_BYTES:
             raise BadWeights(f"{file} is no file of a base model: not a plain file, or too large")
@@ -44,7 +50,6 @@ def check_folder(source: str) -> None:
             _check_shards(file)
         elif file.name in ("config.json", "scheduler_config.json"):
             _check_sizes(file)
-    _check_formats(folder)
 
 
 def _check_repository(source: str) -> None:

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch.nn import functional
 
-from gpu_worker.base_models.folders import check_folder
+from gpu_worker.base_models.folders import check_configs
 from gpu_worker.errors import BadWeights
 from gpu_worker.evidence.adherence import plain
 from gpu_worker.weight_files import check_hash
@@ -64,7 +64,7 @@ def open_clip(folder: Path) -> ClipAdherence:
     """
     from transformers import CLIPModel, CLIPTokenizer
 
-    check_folder(str(folder))
+    check_configs(folder)
     check_hash(folder / WEIGHTS)
     try:
         model = CLIPModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
