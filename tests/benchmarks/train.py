@@ -99,6 +99,8 @@ def _of_precision(load: Load, rounds: int, missed: list[str]) -> dict[str, float
             f"peak {told.gib:.2f} GiB; ready after {told.ready:.1f} s; loss {statistics.mean(told.losses):.4f}",
             flush=True,
         )
+    ceiling = [theirs / bare for theirs, bare in zip(sides["script"].seconds, sides["floor"].seconds, strict=True)]
+    print(f"  the floor's own speed over the script's, which bounds ours: {_spread(ceiling)}", flush=True)
     result = {f"vs_{name}": round(statistics.median(ratios[name]), 3) for name in ("floor", "script")}
     goals = (("vs_floor", FLOOR), ("vs_script", SCRIPT))
     missed += [f"{title} {key} is {result[key]}, the goal {goal}" for key, goal in goals if result[key] < goal]
@@ -126,8 +128,8 @@ def _turns(load: Load, rounds: int) -> dict[str, Told]:
 def _running(name: str, load: Load, told: Told) -> Iterator[subprocess.Popen[str]]:
     """A side's process, ready to train; it tells its memory when it ends."""
     command = [sys.executable, "-m", "tests.benchmarks.train_sides", name, load.told()]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, **pipes, text=True, env=QUIET) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=QUIET) as process:
         try:
             told.ready = _answer(process)["seconds"]
             yield process

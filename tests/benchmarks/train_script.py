@@ -75,7 +75,8 @@ class Script:
         self._vae: Any = AutoencoderKL.from_pretrained(base, subfolder="vae").requires_grad_(False)
         self._noise: Any = DDPMScheduler.from_pretrained(base, subfolder="scheduler")
         unet: Any = UNet2DConditionModel.from_pretrained(base, subfolder="unet").requires_grad_(False)
-        for part in (unet, self._vae, self._text_encoder):
+        parts: tuple[Any, ...] = (unet, self._vae, self._text_encoder)
+        for part in parts:
             part.to(half)
         targets = ["to_k", "to_q", "to_v", "to_out.0"]
         unet.add_adapter(LoraConfig(r=RANK, lora_alpha=RANK, init_lora_weights="gaussian", target_modules=targets))
