@@ -19,11 +19,17 @@ import psycopg
 import pytest
 import redis
 from botocore.exceptions import BotoCoreError, ClientError
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from photogen_tasks import broker as broker_connections
 from photogen_tasks import db, local, migrate, storage, storage_local
 from photogen_tasks.celery import app
 from photogen_tasks.config import Settings, settings
+
+# How fast examples are made and run says how busy the machine is, not whether the code is right.
+examples.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("untimed")
 
 START_SECONDS = 30.0
 S3_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "photogen-test", "AWS_SECRET_ACCESS_KEY": "a-secret-of-the-tests"}
