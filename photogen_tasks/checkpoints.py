@@ -52,13 +52,13 @@ class Checkpoints:
         self._seen = self._files()
         self._sent = {name: (keys[name], state) for name, state in self._seen.items()}
 
-    def keep(self) -> None:
-        """Mirror the folder when it changed since the last look: what is new goes there, what is gone here goes.
+    def keep(self, *, again: bool = False) -> None:
+        """Mirror the folder when it changed since the last look, or `again`: what is new goes, and what is gone.
 
         Raises TransientError when storage is away; what is missing there goes with the next change.
         """
         files = self._files()
-        if not files or files == self._seen:
+        if not files or (files == self._seen and not again):
             return
         self._seen = files
         keys = sorted(self._keys(), key=_fence_of)

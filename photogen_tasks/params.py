@@ -68,7 +68,7 @@ class JobParams(BaseModel):
         description="Image n takes seed + n, unless the style gives every prompt the same seeds.",
     )
     few_photos: bool = Field(False, description="One good photo is enough: more are made of it.")
-    method: Literal["lora", "full"] | None = Field(None, description="Default: the base model's own.")
+    method: Literal["lora", "full", "pivotal"] | None = Field(None, description="Default: the base model's own.")
     max_train_steps: int | None = Field(None, ge=1, le=4000)
 
     @model_validator(mode="after")

@@ -159,7 +159,7 @@ def _work(work: Work, claim: Claim, job: HeldJob, opened: OpenStage, checkpoints
             _keep_verdicts(claim, job, opened.outputs)
         if isinstance(_classify(error), TransientError):  # the next attempt is told what this one learnt of itself
             with suppress(PhotogenError, OSError):
-                checkpoints.keep()
+                checkpoints.keep(again=True)
         raise
 
 

@@ -38,19 +38,23 @@ def matte(stage: OpenStage) -> None:
 @stage_task(Stage.TRAIN)
 def train(stage: OpenStage) -> None:
     """Teach the base model this one person."""
+    from gpu_worker.device import let_go
     from gpu_worker.train import TrainConfig, train_dreambooth
     from gpu_worker.weight_files import use_face_weights
 
     use_face_weights(settings().face_weights)
     config = TrainConfig.from_params(stage.params)
-    train_dreambooth(
-        stage.inputs,
-        stage.outputs,
-        config,
-        on_step=stage.report,
-        checkpoints=stage.checkpoints,
-        shared=stage.shared,
-    )
+    try:
+        train_dreambooth(
+            stage.inputs,
+            stage.outputs,
+            config,
+            on_step=stage.report,
+            checkpoints=stage.checkpoints,
+            shared=stage.shared,
+        )
+    finally:  # the next customer's training is in this process too
+        let_go()
 
 
 @stage_task(Stage.GENERATE)

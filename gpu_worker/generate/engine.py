@@ -3,7 +3,6 @@
 Which images are wanted, and which are good enough, is not known here.
 """
 
-import gc
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from gpu_worker.device import pick_device
+from gpu_worker.device import let_go, pick_device
 from gpu_worker.errors import BadWeights
 from gpu_worker.generate.changes import Change
 from gpu_worker.generate.config import GenerateConfig
@@ -141,7 +140,7 @@ class Engine:
             others = [key for key in self._residents if key[0] != source]
             for key in others:
                 del self._residents[key]
-            self._let_go()
+            let_go()
             return bool(others)
 
     def held(self) -> list[str]:
@@ -161,12 +160,7 @@ class Engine:
 
     def _forget_oldest(self) -> None:
         del self._residents[next(iter(self._residents))]
-        self._let_go()
-
-    def _let_go(self) -> None:
-        gc.collect()  # pipes and their parts hold each other
-        if self._device.type == "cuda":
-            torch.cuda.empty_cache()
+        let_go()
 
 
 def fast_precision(device: torch.device) -> Precision:

@@ -11,7 +11,7 @@ from gpu_worker.device import telling_out_of_memory
 from gpu_worker.errors import OutOfMemory, TrainingDiverged
 from gpu_worker.stage import OnStep
 from gpu_worker.train import checkpoints as saves
-from gpu_worker.train.pieces import images_per_piece, note_half
+from gpu_worker.train.pieces import images_per_piece, note_smaller
 from gpu_worker.train.report import Clock
 from gpu_worker.train.trainer import Trainer
 from gpu_worker.train.validation import Validation
@@ -44,6 +44,7 @@ class Attempt:
         """Restore the newest checkpoint, if there is one; the train steps that it saves us."""
         if self._checkpoints and saves.restore(self._checkpoints, self._training.progress, self._fingerprint):
             self._tell(f"going on from train step {self._done}/{self._training.total_steps}")
+            self._validation.look(self._training, self._tell)  # whoever stopped it may have stopped the samples
         return self._done
 
     def finish(self) -> None:
@@ -53,10 +54,10 @@ class Attempt:
             with self._telling_how_to_go_on():
                 training.step()
             self._clock.count("train", training.batches.images)
-            self._validation.look(training)
-            if self._done % every == 0 and self._done < training.total_steps:
-                self._save()
             try:
+                self._validation.look(training, self._tell)
+                if self._done % every == 0 and self._done < training.total_steps:
+                    self._save()
                 self._tell(self._line())
             except Exception:  # whoever stops the training may want to go on from here
                 self._save()
@@ -92,9 +93,9 @@ class Attempt:
         size = self._training.images_per_piece
         if size == 1 or not self._checkpoints:
             return f"a train step on {size} images at once does not fit: {error}"
-        half = note_half(size, self._checkpoints)
-        self._tell(f"out of memory with {size} images at once; the next attempt takes {half}")
-        return f"{size} images at once are too many, {half} are taken next: {error}"
+        less = note_smaller(size, self._checkpoints)
+        self._tell(f"out of memory with {size} images at once; the next attempt takes {less}")
+        return f"{size} images at once are too many, {less} are taken next: {error}"
 
 
 def _recent(losses: list[float]) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import torch
 from pydantic import Field
 
 from gpu_worker.base_models.pocket import WEIGHTS
@@ -63,7 +64,7 @@ class Hyperparameters(StageConfig):
     lr_power: float = 1.0
     use_ema: bool = False
     ema_decay: float = Field(default=0.99, gt=0, lt=1)
-    mixed_precision: Literal["no", "fp16", "bf16"] = "no"
+    mixed_precision: Literal["no", "fp16", "bf16"] | None = None  # None: half on a gpu, none on the CPU
     gradient_checkpointing: bool = False  # slower, and half the memory
     seed: int = 0
 
@@ -107,12 +108,21 @@ class TrainConfig(Hyperparameters):
         """Own settings of `params` over the base model's defaults; None means "not given"."""
         given = {key: value for key, value in params.items() if value is not None}
         usual = training_defaults(given.get("base_model", str(WEIGHTS)), given.get("method"))
+        if given.get("optimizer") == "prodigy":
+            usual["learning_rate"] = 1.0  # it finds the rate, and this scales what it found
         return cls.model_validate(usual | given)
 
     @property
     def new_tokens(self) -> tuple[str, ...]:
         """What the identifier becomes: the words whose embeddings method `pivotal` learns, none for other methods."""
         return tuple(f"<s{n}>" for n in range(self.num_new_tokens)) if self.method == "pivotal" else ()
+
+    def on(self, device: torch.device) -> Self:
+        """The same with the precision that `device` trains fastest in; bfloat16 needs no scaler where a gpu has it."""
+        if self.mixed_precision is not None:
+            return self
+        half = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp16"
+        return self.model_copy(update={"mixed_precision": half if device.type == "cuda" else "no"})
 
     def prompt(self, text: str) -> str:
         """Fill a prompt of these settings."""

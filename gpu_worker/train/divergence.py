@@ -9,6 +9,7 @@ from gpu_worker.errors import TrainingDiverged
 WINDOW = 50  # train steps
 RISEN = 5.0
 EXPLODED = 100.0
+SMALLEST_SCALE = 1e-3  # of a float16 scaler, which begins at 65536 and is halved at each overflow
 
 
 def check_train_step(losses: Sequence[float], gradient: float) -> None:
@@ -34,3 +35,9 @@ def check_train_step(losses: Sequence[float], gradient: float) -> None:
     first, last = median(losses[:WINDOW]), median(losses[-WINDOW:])
     if last > RISEN * first:
         raise TrainingDiverged(f"the median loss rose from {first:.4g} to {last:.4g} at train step {step}")
+
+
+def check_scale(scale: float, step: int) -> None:
+    """Raise TrainingDiverged when float16's gradients never are finite, however small they are made."""
+    if scale < SMALLEST_SCALE:
+        raise TrainingDiverged(f"no gradient was finite up to train step {step}")

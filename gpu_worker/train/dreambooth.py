@@ -49,7 +49,7 @@ def train_dreambooth(
     OutOfMemory a later call takes a train step's images in smaller pieces. Class images are found in `shared`.
     Raises BadWeights before any work, BadPhotos, OutOfMemory, TrainingDiverged, NotInstalled.
     """
-    on_step, clock = on_step or silent, Clock()
+    on_step, clock, config = on_step or silent, Clock(), config.on(pick_device())
     with telling_out_of_memory():
         with clock.phase("load"):
             base = open_base_model(config.base_model, config.revision, pick_device())
@@ -80,6 +80,7 @@ def train_dreambooth(
                 training.prior_losses,
                 resumed_from,
                 clock,
+                training.device,
             )
             write_report(inputs, outputs, facts)
     seconds = {name: round(spent, 2) for name, spent in clock.seconds.items()}

@@ -16,9 +16,9 @@ def images_per_piece(images: int, accumulation_steps: int, checkpoints: Path | N
     return min(asked, _noted(checkpoints) or asked)
 
 
-def note_half(images: int, checkpoints: Path) -> int:
-    """Halve the pieces of the next attempt; return their size. One image cannot be halved."""
-    half = max(1, images // 2)
+def note_smaller(images: int, checkpoints: Path) -> int:
+    """Halve the pieces of the next attempt, and take single images after that: attempts are few. Return their size."""
+    half = 1 if _noted(checkpoints) else max(1, images // 2)
     partial = checkpoints / f"{FILE}.partial"
     checkpoints.mkdir(parents=True, exist_ok=True)
     partial.write_text(json.dumps({"images": half}))

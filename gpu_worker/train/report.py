@@ -79,7 +79,8 @@ class Facts:
     """What the report says of one training.
 
     `losses` and `prior_losses` are of every train step, also those of earlier attempts; `resumed_from` is the train
-    step that this attempt began after. `candidates` is None when no samples were drawn.
+    step that this attempt began after. `candidates` is None when no samples were drawn. `device` is where it learnt, if
+    the base model has left that since.
     """
 
     config: TrainConfig
@@ -91,6 +92,7 @@ class Facts:
     prior_losses: Sequence[float] = ()
     resumed_from: int = 0
     clock: Clock = field(default_factory=Clock)
+    device: torch.device | None = None
 
 
 def write_report(inputs: Path, outputs: Path, facts: Facts) -> None:
@@ -118,7 +120,7 @@ def peak_memory() -> dict[str, Any]:
 
 
 def _report(facts: Facts) -> dict[str, Any]:
-    licence, device = facts.base.licence, facts.base.denoiser.device
+    licence, device = facts.base.licence, facts.device or facts.base.denoiser.device
     return {
         "config": facts.config.model_dump(mode="json"),
         "base_model": {

@@ -4,7 +4,7 @@ Nothing is judged here, and training does not notice that anything was drawn.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from gpu_worker.base_models.family import BaseModel
+from gpu_worker.device import telling_out_of_memory
+from gpu_worker.errors import OutOfMemory
 from gpu_worker.train.config import TrainConfig
 
 Image = NDArray[np.uint8]
@@ -34,12 +36,18 @@ def sample_steps(config: TrainConfig, total: int) -> list[int]:
     return [*range(every, total, every), total]
 
 
-def draw(base: BaseModel, config: TrainConfig, seed: int) -> list[Image]:
+def unheard(line: str) -> None:
+    """Who is told how far the samples are, when nobody asked."""
+
+
+def draw(base: BaseModel, config: TrainConfig, seed: int, tell: Callable[[str], None] = unheard) -> list[Image]:
     """An image for each of sample_prompts(), uint8 (side, side, 3), with the weights that `base` has now.
 
     Image n starts from noise of the seed `seed` + n, so that samples of two train steps differ by what was learnt
     between them. Parts that wait on another device are brought to the denoiser's and taken back. torch's global
     generators, the training mode of every module, and the base model's schedulers are left as they were found.
+    `tell` is called at every inference step. Where memory is short, fewer are drawn at once; raises OutOfMemory where
+    one image is too many.
     """
     pipe = base.pipe()
     pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)  # timesteps are set on the scheduler
@@ -48,13 +56,26 @@ def draw(base: BaseModel, config: TrainConfig, seed: int) -> list[Image]:
     at_once = max(1, PIXELS_AT_ONCE // side**2)
     images: list[Image] = []
     with _unnoticed(pipe, base.denoiser.device, seed):
-        for start in range(0, len(prompts), at_once):
-            part = prompts[start : start + at_once]
-            images += _batch(pipe, part, side, seed + start, config)
+        while len(images) < len(prompts):
+            part = prompts[len(images) : len(images) + at_once]
+            line = f"samples {len(images) + 1}-{len(images) + len(part)}/{len(prompts)}"
+            try:
+                with telling_out_of_memory():
+                    images += _batch(pipe, part, side, seed + len(images), config, lambda: tell(line))  # noqa: B023
+            except OutOfMemory:
+                if at_once == 1:
+                    raise
+                at_once = max(1, at_once // 2)
     return images
 
 
-def _batch(pipe: Any, prompts: list[str], side: int, seed: int, config: TrainConfig) -> list[Image]:
+def _batch(
+    pipe: Any, prompts: list[str], side: int, seed: int, config: TrainConfig, tell: Callable[[], None]
+) -> list[Image]:
+    def told(_: Any, __: int, ___: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        tell()
+        return tensors
+
     drawn = pipe(
         prompt=prompts,
         height=side,
@@ -63,6 +84,7 @@ def _batch(pipe: Any, prompts: list[str], side: int, seed: int, config: TrainCon
         num_inference_steps=config.validation_inference_steps,
         guidance_scale=config.validation_guidance_scale,
         output_type="np",
+        callback_on_step_end=told,
     ).images
     # Weights that diverged draw no numbers; a black image says so and the loss stops the training.
     return list(np.rint(np.nan_to_num(drawn) * 255).astype(np.uint8))

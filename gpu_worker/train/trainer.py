@@ -18,7 +18,7 @@ from gpu_worker.train.averaging import Average
 from gpu_worker.train.batches import Batch, Batches
 from gpu_worker.train.checkpoints import Progress
 from gpu_worker.train.config import TrainConfig
-from gpu_worker.train.divergence import check_train_step
+from gpu_worker.train.divergence import check_scale, check_train_step
 from gpu_worker.train.embeddings import Embeddings
 from gpu_worker.train.lessons import Lesson
 from gpu_worker.train.new_tokens import NAME, open_new_tokens
@@ -34,13 +34,13 @@ class Trainer:
         self.losses: list[float] = []
         self.prior_losses: list[float] = []
         self.generator = torch.Generator().manual_seed(config.seed)
-        self._device = base.denoiser.device
-        self.batches = Batches(lesson, config, self._device)
+        self.device = base.denoiser.device
+        self.batches = Batches(lesson, config, self.device)
         self.images_per_piece = self.batches.images
         self.embeddings = Embeddings(base, lesson.prompts)
         self._open()
         self._recipe = LossRecipe(config.snr_gamma, config.noise_offset)
-        self.scaler = torch.amp.GradScaler(self._device.type) if config.mixed_precision == "fp16" else None
+        self.scaler = torch.amp.GradScaler(self.device.type) if config.mixed_precision == "fp16" else None
         base.parts["vae"].to("cpu")
 
     def _open(self) -> None:
@@ -52,8 +52,8 @@ class Trainer:
             self._tokens_until = min(total, max(1, round(config.train_text_encoder_ti_frac * total)))
             self.groups.append(open_new_tokens(self.base, config))
             self.optimizers.append(make_token_optimizer(self.groups[-1], config))
-        self._text_until = round(config.train_text_encoder_frac * total)
         left = max(1, total - self._tokens_until)
+        self._text_until = self._tokens_until + round(config.train_text_encoder_frac * left)
         self.lr_schedulers = [make_lr_scheduler(self.optimizers[0], config, left)]
         self.parameters = [parameter for group in self.groups for parameter in group.parameters.values()]
         self.average = Average(self.parameters, config.ema_decay) if config.use_ema else None
@@ -150,6 +150,7 @@ class Trainer:
             before = self.scaler.get_scale()
             self.scaler.step(optimizer)
             self.scaler.update()
+            check_scale(self.scaler.get_scale(), len(self.losses) + 1)
             taken = self.scaler.get_scale() >= before
         else:
             optimizer.step()
@@ -162,5 +163,5 @@ class Trainer:
         return norm
 
     def _precision(self) -> Any:
-        half = HALF.get(self.config.mixed_precision)
-        return torch.autocast(self._device.type, half) if half else nullcontext()
+        half = HALF.get(self.config.mixed_precision or "no")
+        return torch.autocast(self.device.type, half) if half else nullcontext()

@@ -3,10 +3,12 @@
 What is drawn, scored and chosen stands in samples, scores and candidates; the training does not notice.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
+from gpu_worker.errors import OutOfMemory
 from gpu_worker.train.candidates import Candidates
 from gpu_worker.train.choosing import Choice, last_train_step
 from gpu_worker.train.config import TrainConfig
@@ -16,6 +18,7 @@ from gpu_worker.train.scores import SampleScorer
 from gpu_worker.train.trainer import Trainer
 
 WHY_LAST = "no samples were asked for"
+WHY_LOST = "no candidate's samples and weights were there"  # too little memory to draw, or files that do not load
 
 
 class Validation:
@@ -40,8 +43,10 @@ class Validation:
         if self._temporary:
             self._temporary.cleanup()
 
-    def look(self, training: Trainer) -> None:
-        """Draw and score samples if this train step is one of those; nothing twice."""
+    def look(self, training: Trainer, tell: Callable[[str], None]) -> None:
+        """Draw and score samples if this train step is one of those; nothing twice. Without the memory for one image
+        there is no candidate: what was learnt is not lost for it.
+        """
         step = len(training.losses)
         if step not in sample_steps(self._config, training.total_steps):
             return
@@ -50,8 +55,11 @@ class Validation:
             if candidates.has(step):
                 return
             self._scorer = self._scorer or SampleScorer(self._config, self._inputs, self._outputs)
-            with training.weights():
-                images = draw(training.base, self._config, self._config.seed)
+            try:
+                with training.weights():
+                    images = draw(training.base, self._config, self._config.seed, tell)
+            except OutOfMemory:
+                return
             scores = self._scorer.score(images)
             with training.weights():
                 candidates.add(step, scores, images)
@@ -64,7 +72,8 @@ class Validation:
 
     def last(self, training: Trainer) -> Choice:
         """The choice where there is none to make."""
-        return last_train_step(len(training.losses), WHY_LAST)
+        asked = sample_steps(self._config, training.total_steps)
+        return last_train_step(len(training.losses), WHY_LOST if asked else WHY_LAST)
 
     def _opened(self, training: Trainer) -> Candidates:
         if self.candidates is None:
