@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
-from diffusers.utils.state_dict_utils import convert_unet_state_dict_to_peft
 
 from gpu_worker.base_models import networks
 from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe
@@ -128,10 +127,7 @@ class Flux:
 
     def save_lora(self, layers: Mapping[str, Mapping[str, torch.Tensor]], folder: Path, **metadata: Any) -> None:
         """One file for both parts; the transformer's names are peft's, as the pipe reads them."""
-        given = {f"{part}_lora_layers": dict(tensors) for part, tensors in layers.items()}
-        if transformer := given.get("transformer_lora_layers"):
-            given["transformer_lora_layers"] = convert_unet_state_dict_to_peft(transformer)
-        FluxPipeline.save_lora_weights(folder, **given, **metadata)
+        FluxPipeline.save_lora_weights(folder, **networks.transformer_lora(layers), **metadata)
 
     def prompt_encoder(self) -> PlainPrompts:
         """Texts as they stand: T5 knows no emphasis."""

@@ -3,11 +3,12 @@
 Which network does what in a base model is its family's business.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.utils.state_dict_utils import convert_unet_state_dict_to_peft
 from safetensors import safe_open
 
 
@@ -43,6 +44,14 @@ def downsampling(vae: Any) -> int:
 def dtype_of(part: torch.nn.Module) -> torch.dtype:
     """Of the first layer, on which no LoRA lies: those may be finer than the network."""
     return next(part.parameters()).dtype
+
+
+def transformer_lora(layers: Mapping[str, Mapping[str, torch.Tensor]]) -> dict[str, dict[str, torch.Tensor]]:
+    """LoRA layers by part, as the pipes of transformers save them: the transformer's names are peft's there."""
+    given = {f"{part}_lora_layers": dict(tensors) for part, tensors in layers.items()}
+    if transformer := given.get("transformer_lora_layers"):
+        given["transformer_lora_layers"] = convert_unet_state_dict_to_peft(transformer)
+    return given
 
 
 def freeze(parts: Iterable[torch.nn.Module]) -> None:
