@@ -1,8 +1,9 @@
 """Does the default recipe beat that of diffusers' example, in likeness, adherence, diversity and drift at once?
 
 Run by `make bench-quality`. What is measured stands in docs/bench-quality.md, which --write-docs writes. Each result is
-a line in WORK/results.jsonl, written once; a run that was stopped or killed goes on with the next one, in the middle of
-a training from its last checkpoint. Last line: the JSON line; ends with 1 where a goal is missed.
+a line in docs/bench-quality.jsonl, written once, and may be committed as it comes; a run that was stopped or killed
+goes on with the next one, in the middle of a training from its last checkpoint. Where a setting of a recipe changes,
+its results are measured anew. Last line: the JSON line; ends with 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tests.benchmarks.quality_scale import FULL, QUICK
 from tests.benchmarks.quality_table import main_table, search_table, steps_table, verdict
 
 WORK = Path("photogen-bench/quality")
+RESULTS = Path("docs/bench-quality.jsonl")
 
 
 class OutOfTime(Exception):
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def parser(text: str | None, work: Path) -> argparse.ArgumentParser:
     """The options that both quality benchmarks have."""
     options = argparse.ArgumentParser(description=text)
-    options.add_argument("--work", type=Path, default=work, help="photos, results and unfinished trainings lie here")
+    options.add_argument("--work", type=Path, default=work, help="photos and unfinished trainings lie here")
     options.add_argument("--base-model", default=str(WEIGHTS), help="a folder; it must hold an attribute scorer")
     options.add_argument("--minutes", type=float, help="stop after so many, and go on another time")
     options.add_argument("--status", action="store_true", help="what is left, and how long it takes")
@@ -93,7 +95,8 @@ def run(plan: Plan, clock: Clock) -> str:
 def _plan(given: argparse.Namespace) -> Plan:
     scale = QUICK if given.quick else FULL
     work = given.work / scale.name if given.quick else given.work
-    return Plan(given.base_model, hash_base_model(given.base_model, None), work, scale, Results(work / "results.jsonl"))
+    results = Results(work / "results.jsonl" if given.quick else RESULTS)
+    return Plan(given.base_model, hash_base_model(given.base_model, None), work, scale, results)
 
 
 def _tell(plan: Plan, second: str, write_docs: bool) -> int:
