@@ -103,6 +103,11 @@ class BaseModel(Protocol):
         """Native side of an image, pixels."""
         ...
 
+    @property
+    def side_step(self) -> int:
+        """What every side of an image is a multiple of, pixels."""
+        ...
+
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Prompt embeddings; keeps gradients of the text encoders."""
         ...

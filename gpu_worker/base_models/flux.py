@@ -70,6 +70,11 @@ class Flux:
         """Native side of an image, pixels."""
         return SAMPLE_SIZE * networks.downsampling(self.vae)
 
+    @property
+    def side_step(self) -> int:
+        """One packet of latents, pixels."""
+        return PACKET * networks.downsampling(self.vae)
+
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """T5's states, float (N, 512, width), and CLIP's pooled embedding; keeps their gradients."""
         ids = networks.token_ids(self.tokenizer, prompts)

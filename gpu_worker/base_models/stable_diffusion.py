@@ -58,6 +58,11 @@ class StableDiffusion:
         return int(self.unet.config.sample_size) * networks.downsampling(self.vae)
 
     @property
+    def side_step(self) -> int:
+        """One latent, pixels."""
+        return networks.downsampling(self.vae)
+
+    @property
     def prediction_type(self) -> str:
         """What the unet predicts: "epsilon", "v_prediction" or "sample"."""
         return str(self.noise_scheduler.config.prediction_type)

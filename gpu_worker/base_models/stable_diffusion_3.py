@@ -67,6 +67,11 @@ class StableDiffusion3:
         """Native side of an image, pixels."""
         return int(self.transformer.config.sample_size) * networks.downsampling(self.vae)
 
+    @property
+    def side_step(self) -> int:
+        """One patch of latents, pixels."""
+        return int(self.transformer.config.patch_size) * networks.downsampling(self.vae)
+
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Both CLIPs' states side by side, widened to T5's and followed by them; both CLIPs' pooled embeddings.
 

@@ -64,6 +64,11 @@ class StableDiffusionXL:
         """Native side of an image, pixels."""
         return int(self.unet.config.sample_size) * networks.downsampling(self.vae)
 
+    @property
+    def side_step(self) -> int:
+        """One latent, pixels."""
+        return networks.downsampling(self.vae)
+
     def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
         """Both encoders' states side by side, and bigG's pooled embedding (section 2.1); keeps their gradients."""
         first, _ = networks.penultimate(self.text_encoder, networks.token_ids(self.tokenizer, prompts))

@@ -42,6 +42,12 @@ def check_method(base: BaseModel, config: TrainConfig) -> None:
         raise BadWeights(f"{base.source} has no text encoder that can learn")
 
 
+def check_resolution(base: BaseModel, config: TrainConfig) -> None:
+    """Raises BadWeights where the base model does not draw images of the side that the settings ask for."""
+    if config.resolution and config.resolution % base.side_step:
+        raise BadWeights(f"{base.source} takes a resolution in steps of {base.side_step} px, not {config.resolution}")
+
+
 def open_parts(base: BaseModel, config: TrainConfig) -> list[Group]:
     """Make the parts learn, the denoiser first. What learns is float32 whatever `mixed_precision` says; with LoRA the
     frozen weights below take half the memory.

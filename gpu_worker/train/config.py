@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.prompts import fill
@@ -68,6 +68,12 @@ class Hyperparameters(StageConfig):
     gradient_checkpointing: bool = False  # slower, and half the memory
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _one_optimizer(self) -> Self:
+        if self.use_8bit_adam and self.optimizer != "adamw":
+            raise ValueError(f"use_8bit_adam goes with the optimizer adamw, not with {self.optimizer}")
+        return self
+
 
 class TrainConfig(Hyperparameters):
     """All that shapes a subject's weights. Prompts may hold {identifier} and {class_noun}."""
@@ -83,7 +89,7 @@ class TrainConfig(Hyperparameters):
     num_class_images: int = Field(default=200, ge=0)  # 0: no prior preservation
     class_inference_steps: int = Field(default=25, ge=1)
     class_guidance_scale: float = 7.5
-    resolution: int | None = Field(default=None, ge=8)  # px; None: the base model's own
+    resolution: int | None = Field(default=None, ge=8, multiple_of=8)  # px; None: the base model's own
     variants_per_photo: int = Field(default=8, ge=1)
     random_flip: bool = False  # faces are not symmetrical
     background_probability: float = Field(default=0.5, ge=0, le=1)  # of a variant that shows the cutout on a colour

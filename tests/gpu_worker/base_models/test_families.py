@@ -174,6 +174,12 @@ def test_every_lora_target_is_there(base: BaseModel) -> None:
         assert all(any(module.endswith(f".{target}") for module in modules) for target in targets)
 
 
+def test_images_come_in_steps_of_what_the_denoiser_reads(base: BaseModel) -> None:
+    latent = SIDE // base.encode_images(images()).shape[-1]
+    assert base.side_step == latent * (1 if "unet" in base.parts else 2)
+    assert base.resolution % base.side_step == 0
+
+
 def test_its_parts_are_frozen_and_named(base: BaseModel) -> None:
     assert base.denoiser is base.parts[next(iter(base.lora_targets))]
     assert set(base.lora_targets) <= set(base.parts)

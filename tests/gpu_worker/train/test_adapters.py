@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from gpu_worker.base_models.family import BaseModel
 from gpu_worker.errors import BadWeights
-from gpu_worker.train.adapters import check_method, open_parts, trained_parts
+from gpu_worker.train.adapters import check_method, check_resolution, open_parts, trained_parts
 from gpu_worker.weights import DIFFERENCE_FILE, open_base_model, save_difference, save_lora
 from tests.gpu_worker.train.taught import config_of
 
@@ -94,3 +94,13 @@ def test_methods_that_a_family_does_not_have(method: str, parts: dict[str, tuple
     family = cast(BaseModel, SimpleNamespace(source="folder", lora_targets=parts))
     with pytest.raises(BadWeights, match="folder"):
         check_method(family, config_of(method=method))
+
+
+@pytest.mark.parametrize(("side", "fits"), [(None, True), (1024, True), (1000, False)])
+def test_a_resolution_must_suit_the_family(side: int | None, fits: bool) -> None:
+    family = cast(BaseModel, SimpleNamespace(source="folder", side_step=16))
+    if fits:
+        check_resolution(family, config_of(resolution=side))
+        return
+    with pytest.raises(BadWeights, match="folder takes a resolution in steps of 16 px, not 1000"):
+        check_resolution(family, config_of(resolution=side))

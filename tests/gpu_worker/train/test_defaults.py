@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from gpu_worker.base_models.family import FAMILIES
 from gpu_worker.base_models.pocket import WEIGHTS
@@ -81,3 +82,15 @@ def test_class_prompts_cover_every_scene_and_name_no_identifier() -> None:
     assert prompts[0] == "a photo of a woman"
     assert len(set(prompts)) == 11
     assert not any("sks" in prompt or "{" in prompt for prompt in prompts)
+
+
+@pytest.mark.parametrize("side", [4, 511, 516.5])
+def test_a_resolution_is_a_multiple_of_8(side: float) -> None:
+    with pytest.raises(ValidationError, match="resolution"):
+        TrainConfig.from_params({"resolution": side})
+
+
+def test_8_bits_go_with_adamw_alone() -> None:
+    assert TrainConfig.from_params({"use_8bit_adam": True}).use_8bit_adam
+    with pytest.raises(ValidationError, match="use_8bit_adam goes with the optimizer adamw, not with prodigy"):
+        TrainConfig.from_params({"use_8bit_adam": True, "optimizer": "prodigy"})
