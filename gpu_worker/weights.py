@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 
 from gpu_worker.base_models.family import BaseModel, UnknownFamily, load_base_model
 from gpu_worker.base_models.folders import check_folder
-from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.device import telling_out_of_memory
 from gpu_worker.errors import BadWeights, OutOfMemory
 
@@ -39,11 +38,6 @@ BROKEN = (
     SafetensorError,
     UnknownFamily,
 )
-
-
-def is_pocket(base_model: str) -> bool:
-    """Whether a base model is ours, by what its folder says."""
-    return Path(base_model) == WEIGHTS or (Path(base_model) / "pocket.json").is_file()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The catalogue of styles as the API sees it, and their previews. Data files only; nothing of gpu_worker runs."""
+"""The catalogue of styles as the API sees it, and their previews. Data files only; no model is loaded."""
 
 from __future__ import annotations
 
@@ -53,8 +53,9 @@ class Style(BaseModel):
 
 def family_of(base_model: str) -> str:
     """The family of a base model, by its name in the settings or a subject's row, or by what its folder says."""
-    own = base_model == POCKET or (Path(base_model) / "pocket.json").is_file()
-    return POCKET if own else STABLE_DIFFUSION
+    from gpu_worker.base_models.folders import is_pocket
+
+    return POCKET if base_model == POCKET or is_pocket(base_model) else STABLE_DIFFUSION
 
 
 def suiting(base_model: str | None = None) -> dict[str, Style]:
@@ -79,10 +80,11 @@ def known(name: str, base_model: str | None = None) -> Style:
 def check_drawable(base_model: str) -> None:
     """Raises UsageError with `base_model_only_trains` for a folder whose pipe the stage generate does not draw with.
 
-    A repository of the hub is looked at when it is opened.
+    A repository of the hub, and a folder that says nothing, are looked at when they are opened.
     """
-    file = Path(base_model) / "model_index.json"
-    if file.is_file() and json.loads(file.read_text()).get("_class_name") != DRAWN_BY:
+    from gpu_worker.base_models.folders import pipe_of
+
+    if (pipe_of(base_model) or DRAWN_BY) != DRAWN_BY:
         raise UsageError(
             "base_model_only_trains", "kind: this base model can be trained, not drawn with: send `train`."
         )

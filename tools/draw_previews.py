@@ -17,9 +17,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from gpu_worker.base_models.folders import is_pocket
 from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.prompts import Family, Style, load_style, style_file, style_names
-from gpu_worker.weights import is_pocket
 from photogen_tasks.config import settings
 
 MAX_BYTES = 12_000  # each: a page shows them all

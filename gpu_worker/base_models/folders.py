@@ -1,6 +1,6 @@
-"""Looks at a base model's folder before any library opens it: sizes of no network, weights in no safetensors.
+"""Looks at a base model's folder before any library opens it: its family, sizes of no network, other weights.
 
-Nothing is loaded here; a repository of the hub, which has no folder yet, is not looked at.
+Nothing is loaded here, and no library that could; a repository of the hub, which has no folder yet, is not looked at.
 """
 
 import json
@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.errors import BadWeights
 
 MOST_LAYERS = 200
@@ -17,6 +18,7 @@ WORDS = ("vocab_size", "bos_token_id", "eos_token_id", "pad_token_id")
 JSON_BYTES = 64 * 1024 * 1024  # a tokenizer's words take a few
 
 INDEX = "model_index.json"
+INDEX_BYTES = 1024 * 1024
 REPOSITORY = re.compile(r"\w[\w.-]*(/[\w.-]+)?")  # as the hub names them
 UNREAD = ("safety_checker", "image_encoder", "feature_extractor")  # published beside networks, and not opened by us
 # Endings of weights that a reader would unpickle, or that only other frameworks read.
@@ -27,6 +29,26 @@ CONVERT = (
 )
 ONE_FILE = CONVERT.format(how="from_single_file(FILE) of the pipe's class")
 ONE_FOLDER = CONVERT.format(how="DiffusionPipeline.from_pretrained(FOLDER)")
+
+
+def is_pocket(source: str) -> bool:
+    """Whether a base model is ours, by what its folder says."""
+    return Path(source) == WEIGHTS or (Path(source) / "pocket.json").is_file()
+
+
+def pipe_of(source: str) -> str | None:
+    """diffusers' class of the pipe that a folder says it holds, which tells the family; "" where it says nothing that
+    can be read. None for what is no folder: a repository of the hub tells when it is opened.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        return None
+    try:
+        if not (folder / INDEX).is_file() or (folder / INDEX).stat().st_size > INDEX_BYTES:
+            return ""
+        return str(json.loads((folder / INDEX).read_bytes())["_class_name"])
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return ""
 
 
 def check_folder(source: str) -> None:

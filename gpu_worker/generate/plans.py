@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
+from gpu_worker.base_models.folders import is_pocket
 from gpu_worker.errors import BadStyle
 from gpu_worker.generate.config import GenerateConfig
 from gpu_worker.prompt_language import naming, parse
 from gpu_worker.prompts import TOKEN, Prompt, Style, fill, load_style
-from gpu_worker.weights import is_pocket
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,13 @@ sdxl_lora_advanced_script; SNR: Hang et al., arXiv 2303.09556, section 4.1; OneT
 and ai-toolkit: those projects' own defaults.
 """
 
-import json
-from pathlib import Path
 from typing import Any
 
+from gpu_worker.base_models.folders import is_pocket, pipe_of
 from gpu_worker.base_models.pocket.people.vocabulary import GARMENT_COLOURS, SCENES
-from gpu_worker.weights import is_pocket
 
 GARMENTS = ("t-shirt", "shirt", "suit", "hoodie", "turtleneck")  # of the vocabulary: what any class noun wears
-INDEX_BYTES = 1024 * 1024
+UNOPENED = "StableDiffusionPipeline"  # what a repository of the hub is taken for until it is opened
 
 # Stable Diffusion 1.x and 2.x, whatever the method.
 SD: dict[str, Any] = {
@@ -111,21 +109,10 @@ def training_defaults(base_model: str, method: str | None) -> dict[str, Any]:
     A repository of the hub, which nobody has looked into yet, is taken for Stable Diffusion 1.x or 2.x.
     """
     method = method or "lora"
-    usual = _pocket(method) if is_pocket(base_model) else USUAL.get((_family(base_model), method), {})
-    return {"method": method} | usual
-
-
-def _family(base_model: str) -> str:
-    """The class of its pipe as a folder tells it; "" for what nobody can read, which opening it will say."""
-    index = Path(base_model) / "model_index.json"
-    if not Path(base_model).is_dir():
-        return "StableDiffusionPipeline"
-    try:
-        if not index.is_file() or index.stat().st_size > INDEX_BYTES:
-            return ""
-        return str(json.loads(index.read_bytes())["_class_name"])
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
-        return ""
+    if is_pocket(base_model):
+        return {"method": method} | _pocket(method)
+    pipe = pipe_of(base_model)
+    return {"method": method} | USUAL.get((UNOPENED if pipe is None else pipe, method), {})
 
 
 def _pocket(method: str) -> dict[str, Any]:

@@ -40,6 +40,26 @@ def test_pocket_draws_small_images() -> None:
         styles.check_size(64, 200, "pocket")
 
 
+@pytest.mark.parametrize(
+    ("index", "drawn"),
+    [
+        ('{"_class_name": "StableDiffusionPipeline"}', True),
+        ('{"_class_name": "FluxPipeline"}', False),
+        ("torn", True),
+        (None, True),
+    ],
+)
+def test_a_folder_whose_pipe_only_trains_draws_nothing(tmp_path: Path, index: str | None, drawn: bool) -> None:
+    """What cannot be read is told when it is opened."""
+    if index is not None:
+        (tmp_path / "model_index.json").write_text(index)
+    if drawn:
+        styles.check_drawable(str(tmp_path))
+        return
+    with pytest.raises(UsageError, match="kind:"):
+        styles.check_drawable(str(tmp_path))
+
+
 def test_previews_are_the_operators_before_ours(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

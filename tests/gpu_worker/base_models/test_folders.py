@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gpu_worker.base_models.folders import check_folder
+from gpu_worker.base_models.folders import check_folder, is_pocket, pipe_of
+from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.errors import BadWeights
 
 
@@ -85,3 +86,23 @@ def test_a_path_to_nothing_is_told_at_once(source: str, tmp_path: Path, monkeypa
 @pytest.mark.parametrize("source", ["stabilityai/stable-diffusion-xl-base-1.0", "gpt2"])
 def test_repositories_of_the_hub_are_left_to_it(source: str) -> None:
     check_folder(source)
+
+
+def test_a_folder_tells_its_pipe(folder: Path, tmp_path: Path) -> None:
+    assert pipe_of(str(folder)) == "StableDiffusionPipeline"
+    assert pipe_of(str(tmp_path / "none")) is pipe_of("owner/name") is None
+
+
+@pytest.mark.parametrize("told", [None, "", "[]", "{}", "[" * 100_000, "\0", " " * (1024 * 1024 + 1)])
+def test_a_folder_that_says_nothing_tells_no_pipe(tmp_path: Path, told: str | None) -> None:
+    if told is not None:
+        (tmp_path / "model_index.json").write_text(told)
+    assert pipe_of(str(tmp_path)) == ""
+
+
+def test_ours_are_known_by_their_folder(folder: Path) -> None:
+    assert is_pocket(str(WEIGHTS))
+    assert not is_pocket("owner/name")
+    assert not is_pocket(str(folder))
+    (folder / "pocket.json").write_text("{}")
+    assert is_pocket(str(folder))
