@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
 class Settings(BaseSettings):
@@ -34,6 +35,9 @@ class Settings(BaseSettings):
     redis_port: int = Field(6390, description="Of the embedded Redis; not 6379, where the system's may live.")
 
     base_model: str = Field("pocket", description="Name or local folder of the base model.")
+    training: Annotated[dict[str, Any], NoDecode] = Field(
+        {}, description="JSON object of settings that go over the base model's own; see docs/trainer.md."
+    )
     min_photos: int = Field(4, ge=1, description="Accepted photos that a job needs, unless it asks for few_photos.")
     same_person: float = Field(
         0.363, ge=-1, le=1, description="Cosine by which faces are one person's; drawn ones 0.68."
@@ -81,6 +85,21 @@ class Settings(BaseSettings):
     failpoint: str = Field("", description="For tests: STAGE:POINT:ACTION:NTH, see photogen_tasks/failpoints.py.")
     failpoint_once: Path | None = Field(None, description="For tests: made by the first that acts; no other then does.")
     log_format: Literal["text", "json"] = "text"
+
+    @field_validator("training", mode="before")
+    @classmethod
+    def _whole_object(cls, told: Any) -> Any:
+        return json.loads(told or "{}") if isinstance(told, str) else told
+
+    @field_validator("training")
+    @classmethod
+    def _trainable(cls, told: dict[str, Any]) -> dict[str, Any]:
+        """A setting that no training knows is told when a process starts, not after the first job's photos."""
+        if told:
+            from gpu_worker.train.config import TrainConfig
+
+            TrainConfig.check_operators(told)
+        return told
 
     @model_validator(mode="after")
     def _embedded_defaults(self) -> Settings:

@@ -18,11 +18,13 @@ POCKET = "pocket"  # the base model that ships with gpu_worker, and its default
 
 
 def stage_params(job: HeldJob, stage: Stage) -> dict[str, Any]:
-    """Without what was left open: each stage knows its own defaults.
+    """Without what was left open: each stage knows its own defaults. Over those go, for a training, the operator's.
 
     Raises FatalError when weights that the settings name are not where they say, TransientError when storage is away.
     """
-    chosen = job.params | {"class_noun": job.class_noun} | _operators(stage)
+    asked = {name: value for name, value in job.params.items() if value not in (None, [])}
+    usual = settings().training if stage is Stage.TRAIN else {}
+    chosen = usual | asked | {"class_noun": job.class_noun} | _operators(stage)
     if chosen.pop("hires", False):
         chosen["hires_scale"] = HIRES_SCALE
     if job.base_model != POCKET:

@@ -1,20 +1,22 @@
 """Settings of a training, named as diffusers' training scripts name them.
 
 What is usual for a base model and a method stands in `defaults`, with its sources; no value is decided by a photo
-here except the number of train steps, which `steps_for` takes from how many there are.
+here except the number of train steps, which `steps_for` takes from how many there are. Read without torch, too.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import torch
 from pydantic import Field, model_validator
 
 from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.prompts import fill
 from gpu_worker.stage import StageConfig
 from gpu_worker.train.defaults import training_defaults
+
+if TYPE_CHECKING:
+    import torch
 
 Method = Literal["lora", "full", "pivotal"]
 
@@ -25,6 +27,8 @@ VALIDATION_PROMPTS = (
     "a photo of a {identifier} {class_noun} wearing a suit in an office",
     "a photo of a {identifier} {class_noun} on a beach at sunset",
 )
+# What a job, or an operator's setting of its own, says of every training.
+SAID_ELSEWHERE = {"base_model", "revision", "class_noun", "seed", "clip_weights"}
 
 
 class Hyperparameters(StageConfig):
@@ -118,13 +122,23 @@ class TrainConfig(Hyperparameters):
             usual["learning_rate"] = 1.0  # it finds the rate, and this scales what it found
         return cls.model_validate(usual | given)
 
+    @classmethod
+    def check_operators(cls, settings: Mapping[str, Any]) -> None:
+        """Raises ValueError that names the field, for what an operator cannot say of all his trainings at once."""
+        refused = sorted(name for name in settings if name not in cls.model_fields or name in SAID_ELSEWHERE)
+        if refused:
+            raise ValueError(f"{', '.join(refused)}: unknown, or not for all trainings to share")
+        cls.model_validate(settings)
+
     @property
     def new_tokens(self) -> tuple[str, ...]:
         """What the identifier becomes: the words whose embeddings method `pivotal` learns, none for other methods."""
         return tuple(f"<s{n}>" for n in range(self.num_new_tokens)) if self.method == "pivotal" else ()
 
-    def on(self, device: torch.device) -> Self:
+    def on(self, device: "torch.device") -> Self:
         """The same with the precision that `device` trains fastest in; bfloat16 needs no scaler where a gpu has it."""
+        import torch
+
         if self.mixed_precision is not None:
             return self
         half = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp16"

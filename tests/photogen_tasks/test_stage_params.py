@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpu_worker.generate.config import GenerateConfig
+from gpu_worker.train import TrainConfig
 from photogen_tasks import db, held_job, jobs
 from photogen_tasks.config import settings
 from photogen_tasks.errors import FatalError
@@ -36,6 +37,16 @@ def test_choices_pass_and_what_was_left_open_does_not(job: HeldJob) -> None:
     told = stage_params(job, Stage.TRAIN)
     assert (told["class_noun"], told["few_photos"], told["seed"]) == ("woman", True, 0)
     assert not {"method", "max_train_steps", "prompts", "base_model"} & set(told)
+
+
+def test_the_operators_training_stands_below_what_a_job_asks_for(sqlite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOTOGEN_TRAINING", '{"method": "full", "max_train_steps": 7, "optimizer": "prodigy"}')
+    settings.cache_clear()
+    job = submitted(make_customer("customer"), JobParams(max_train_steps=9))
+    config = TrainConfig.from_params(stage_params(job, Stage.TRAIN))
+    assert (config.method, config.max_train_steps) == ("full", 9)
+    assert (config.optimizer, config.learning_rate) == ("prodigy", 1)
+    assert "optimizer" not in stage_params(job, Stage.GENERATE)
 
 
 def test_how_images_are_drawn_reaches_generate_under_its_own_names(sqlite: str) -> None:
