@@ -15,7 +15,7 @@ from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from gpu_worker.base_models.family import BaseModel, UnknownFamily, load_base_model
+from gpu_worker.base_models.family import BaseModel, Precision, UnknownFamily, load_base_model
 from gpu_worker.base_models.folders import check_folder
 from gpu_worker.device import telling_out_of_memory
 from gpu_worker.errors import BadWeights, OutOfMemory
@@ -57,7 +57,7 @@ def telling_bad_weights(what: str) -> Iterator[None]:
 
 
 def open_base_model(
-    source: str, revision: str | None, device: torch.device, dtype: torch.dtype = torch.float32
+    source: str, revision: str | None, device: torch.device, dtype: Precision = torch.float32
 ) -> BaseModel:
     """Load a base model; raise BadWeights when it cannot be read, holds weights that are not finite numbers, or nobody
     knows its family.

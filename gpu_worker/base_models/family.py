@@ -21,6 +21,8 @@ FAMILIES = {
     "StableDiffusion3Pipeline": "gpu_worker.base_models.stable_diffusion_3",
     "FluxPipeline": "gpu_worker.base_models.flux",
 }
+# Of all weights, or by part, "default" of those not named.
+Precision = torch.dtype | dict[str, torch.dtype]
 
 
 class UnknownFamily(Exception):
@@ -156,7 +158,7 @@ def load_base_model(
     *,
     revision: str | None = None,
     device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: Precision = torch.float32,
 ) -> BaseModel:
     """Load a base model from a local folder, or a hub repository (`owner/name`, pin it by `revision`).
 

@@ -13,7 +13,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 
 from gpu_worker.base_models import networks
-from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe
+from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe, Precision
 from gpu_worker.base_models.licences import licence_of
 from gpu_worker.base_models.losses import flow_loss
 from gpu_worker.base_models.plain_prompts import PlainPrompts
@@ -153,7 +153,7 @@ class Flux:
         return pipe
 
 
-def load(source: str, *, revision: str | None, device: torch.device | str, dtype: torch.dtype) -> Flux:
+def load(source: str, *, revision: str | None, device: torch.device | str, dtype: Precision) -> Flux:
     """Open the folder or hub repository `source`; every weight from safetensors. Raises OSError, ValueError."""
     pipe = FluxPipeline.from_pretrained(source, revision=revision, use_safetensors=True, dtype=dtype).to(device)
     for name in ("text_encoder", "text_encoder_2"):

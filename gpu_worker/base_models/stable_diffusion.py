@@ -12,7 +12,7 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionPipeline
 
 from gpu_worker.base_models import networks
-from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe
+from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe, Precision
 from gpu_worker.base_models.licences import licence_of
 from gpu_worker.base_models.losses import noise_loss
 from gpu_worker.prompt_encoding import ClipText
@@ -126,7 +126,7 @@ class StableDiffusion:
         return pipe
 
 
-def load(source: str, *, revision: str | None, device: torch.device | str, dtype: torch.dtype) -> StableDiffusion:
+def load(source: str, *, revision: str | None, device: torch.device | str, dtype: Precision) -> StableDiffusion:
     """Open the folder or hub repository `source`; every weight from safetensors. Raises OSError, ValueError."""
     pipe = StableDiffusionPipeline.from_pretrained(
         source,

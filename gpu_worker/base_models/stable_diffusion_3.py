@@ -12,7 +12,7 @@ import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, StableDiffusion3Pipeline
 
 from gpu_worker.base_models import networks
-from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe
+from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe, Precision
 from gpu_worker.base_models.licences import licence_of
 from gpu_worker.base_models.losses import flow_loss
 from gpu_worker.base_models.plain_prompts import PlainPrompts
@@ -152,7 +152,7 @@ class StableDiffusion3:
         return pipe
 
 
-def load(source: str, *, revision: str | None, device: torch.device | str, dtype: torch.dtype) -> StableDiffusion3:
+def load(source: str, *, revision: str | None, device: torch.device | str, dtype: Precision) -> StableDiffusion3:
     """Open the folder or hub repository `source`; every weight from safetensors. Raises OSError, ValueError."""
     index = StableDiffusion3Pipeline.load_config(source, revision=revision)
     left_out = {name: None for name in T5 if index.get(name, [None])[0] is None}  # diffusers wants to be told

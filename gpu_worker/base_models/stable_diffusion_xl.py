@@ -12,7 +12,7 @@ import torch
 from diffusers import DDPMScheduler, StableDiffusionXLPipeline
 
 from gpu_worker.base_models import networks
-from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe
+from gpu_worker.base_models.family import PLAIN_LOSS, Conditioning, Licence, LossRecipe, Precision
 from gpu_worker.base_models.licences import licence_of
 from gpu_worker.base_models.losses import noise_loss
 from gpu_worker.prompt_encoding import ClipText, TwoClips
@@ -144,7 +144,7 @@ class StableDiffusionXL:
         return pipe
 
 
-def load(source: str, *, revision: str | None, device: torch.device | str, dtype: torch.dtype) -> StableDiffusionXL:
+def load(source: str, *, revision: str | None, device: torch.device | str, dtype: Precision) -> StableDiffusionXL:
     """Open the folder or hub repository `source`; every weight from safetensors. Raises OSError, ValueError."""
     pipe = StableDiffusionXLPipeline.from_pretrained(
         source, revision=revision, use_safetensors=True, add_watermarker=False, dtype=dtype

@@ -11,7 +11,7 @@ import torch
 from diffusers.training_utils import cast_training_params
 from peft import LoraConfig
 
-from gpu_worker.base_models.family import BaseModel
+from gpu_worker.base_models.family import BaseModel, Precision
 from gpu_worker.errors import BadWeights
 from gpu_worker.train.config import TrainConfig
 
@@ -48,9 +48,18 @@ def check_resolution(base: BaseModel, config: TrainConfig) -> None:
         raise BadWeights(f"{base.source} takes a resolution in steps of {base.side_step} px, not {config.resolution}")
 
 
+def opened_in(config: TrainConfig) -> Precision:
+    """What the base model's weights are opened in, so that no more than what is trained with is ever in memory.
+
+    The VAE stays whole: its latents are made once and are what is learnt.
+    """
+    half = HALF.get(config.mixed_precision or "no")
+    return torch.float32 if half is None or config.method == "full" else {"default": half, "vae": torch.float32}
+
+
 def open_parts(base: BaseModel, config: TrainConfig) -> list[Group]:
     """Make the parts learn, the denoiser first. What learns is float32 whatever `mixed_precision` says; with LoRA the
-    frozen weights below take half the memory.
+    frozen weights below are as `opened_in` has them.
     """
     groups = []
     for name in trained_parts(base, config):

@@ -14,7 +14,7 @@ from gpu_worker.device import pick_device, telling_out_of_memory
 from gpu_worker.evidence.limits import domain_of
 from gpu_worker.evidence.references import write_references
 from gpu_worker.stage import OnStep, SharedContent, silent
-from gpu_worker.train.adapters import check_method, check_resolution, trained_parts
+from gpu_worker.train.adapters import check_method, check_resolution, opened_in, trained_parts
 from gpu_worker.train.attempt import Attempt
 from gpu_worker.train.config import TrainConfig
 from gpu_worker.train.lessons import prepare
@@ -52,7 +52,7 @@ def train_dreambooth(
     on_step, clock, config = on_step or silent, Clock(), config.on(pick_device())
     with telling_out_of_memory():
         with clock.phase("load"):
-            base = open_base_model(config.base_model, config.revision, pick_device())
+            base = open_base_model(config.base_model, config.revision, pick_device(), opened_in(config))
             check_method(base, config)
             check_resolution(base, config)
             base_hash = hash_base_model(config.base_model, config.revision)

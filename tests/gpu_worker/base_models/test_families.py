@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from gpu_worker.base_models.family import BaseModel, load_base_model
 from gpu_worker.errors import BadWeights
 from gpu_worker.prompt_language import parse
-from gpu_worker.train.adapters import trained_parts
+from gpu_worker.train.adapters import opened_in, trained_parts
 from gpu_worker.train.config import TrainConfig
 from gpu_worker.train.lessons import Lesson
 from gpu_worker.train.trainer import Trainer
@@ -102,6 +102,24 @@ def test_it_learns_in_half_precision_too(family: Path, base: BaseModel) -> None:
     told = losses(half)
     assert told.dtype == torch.float32
     assert torch.allclose(told, losses(base), rtol=0.1)
+
+
+HALF = TrainConfig(mixed_precision="bf16")
+
+
+def test_a_training_in_half_precision_never_holds_more(family: Path) -> None:
+    half = open_base_model(str(family), None, torch.device("cpu"), opened_in(HALF))
+    held = {name: {parameter.dtype for parameter in part.parameters()} for name, part in half.parts.items()}
+    assert held == {name: {torch.float32 if name == "vae" else torch.bfloat16} for name in half.parts}
+    told = {"num_inference_steps": 1, "height": SIDE, "width": SIDE, "guidance_scale": 1.0}
+    drawn = half.pipe()(prompt=PROMPTS, output_type="latent", **told).images  # as class images are
+    assert drawn.isfinite().all()
+    assert half.encode_images(images()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("settings", [{"mixed_precision": "no"}, {"mixed_precision": "bf16", "method": "full"}])
+def test_what_learns_as_it_is_is_opened_whole(settings: dict[str, Any]) -> None:
+    assert opened_in(TrainConfig(**settings)) == torch.float32
 
 
 def trained(base: BaseModel) -> list[float]:

@@ -122,6 +122,13 @@ def test_pivotal_writes_tokens_beside_lora(inputs: Path, random_pocket: Path) ->
     assert json.loads((outputs / "training.json").read_text())["config"]["identifier"] == "sks"
 
 
+@pytest.mark.parametrize("method", ["lora", "pivotal"])
+def test_it_trains_draws_and_writes_in_half_precision(inputs: Path, random_pocket: Path, method: str) -> None:
+    outputs = trained(inputs, "out", random_pocket, method=method, mixed_precision="bf16", **SAMPLED)
+    assert all(tensor.isfinite().all() for tensor in weights(outputs).values())
+    assert (outputs / "samples.png").is_file()
+
+
 class StopAt:
     """An orchestrator that stops after given train steps, one an attempt, and remembers what it was told."""
 
