@@ -17,6 +17,7 @@ from gpu_worker.train.config import TrainConfig
 from gpu_worker.weights import TOKENS_FILE
 
 NAME = "new_tokens"  # of their group
+OLD_END = 2  # `eos_token_id` of CLIP configs up to 2023, whatever the tokenizer's is
 # As diffusers names them, one file for each text encoder that has them.
 FILES = {"text_encoder": TOKENS_FILE, "text_encoder_2": "learned_embeds_2.safetensors"}
 
@@ -46,6 +47,7 @@ def _open(encoder: Any, tokenizer: Any, tokens: tuple[str, ...], generator: torc
     words = encoder.get_input_embeddings().weight
     with torch.random.fork_rng():
         encoder.resize_token_embeddings(max(len(tokenizer), len(words)), mean_resizing=False)
+    _tell_the_end(encoder, tokenizer)
     table = encoder.get_input_embeddings()
     table.requires_grad_(False)
     # As far from each other as words are: Gal et al. begin at a word's place, but the class noun stands beside them.
@@ -53,6 +55,13 @@ def _open(encoder: Any, tokenizer: Any, tokens: tuple[str, ...], generator: torc
     rows = torch.nn.Parameter(drawn.to(words.device))
     table.register_forward_hook(_looking_up(rows, ids[0]))
     return rows
+
+
+def _tell_the_end(encoder: Any, tokenizer: Any) -> None:
+    """Where a config says OLD_END, transformers pools at the highest id, and that would be a new token's now."""
+    for module in encoder.modules():
+        if getattr(module, "eos_token_id", None) == OLD_END:
+            module.eos_token_id = tokenizer.eos_token_id
 
 
 def _looking_up(rows: torch.nn.Parameter, first: int) -> Callable[..., torch.Tensor]:

@@ -2,15 +2,18 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
-from gpu_worker.base_models.family import BaseModel
+from gpu_worker.base_models.family import BaseModel, load_base_model
+from gpu_worker.base_models.networks import token_ids
 from gpu_worker.train.new_tokens import open_new_tokens, save_new_tokens
 from gpu_worker.weights import TOKENS_FILE, open_base_model
+from tests.gpu_worker.base_models import tiny
 from tests.gpu_worker.train.taught import config_of
 
 PIVOTAL = config_of(method="pivotal", num_new_tokens=3)
@@ -48,6 +51,21 @@ def test_other_words_mean_what_they_meant(base: BaseModel) -> None:
     open_new_tokens(base, PIVOTAL)
     prompts = ["a photo of a person", "sks in a red shirt", ""]
     assert torch.equal(base.encode_prompts(prompts).embeds, untouched.encode_prompts(prompts).embeds)
+
+
+@pytest.mark.parametrize("told", ["as it is", "as old configs say"])
+def test_the_pooled_embedding_stays_that_of_the_end(tmp_path: Path, told: str) -> None:
+    base: Any = load_base_model(tiny.seeded(tiny.stable_diffusion_xl, tmp_path / "base"))
+    clip, words = base.text_encoder_2, base.tokenizer_2
+    if told == "as old configs say":
+        clip.text_model.eos_token_id = 2
+    before = base.encode_prompts(["a photo of a person"])
+    open_new_tokens(base, PIVOTAL)
+    after = base.encode_prompts(["a photo of a person", PROMPT])
+    ids = token_ids(words, [PROMPT])
+    end = ids[0].tolist().index(words.eos_token_id)
+    assert torch.allclose(after.pooled[1], clip.text_projection(clip(ids).last_hidden_state[0, end]), atol=1e-6)
+    assert torch.allclose(after.pooled[0], before.pooled[0], atol=1e-6)
 
 
 def test_tokens_begin_by_the_seed(base: BaseModel) -> None:
