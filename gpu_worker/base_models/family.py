@@ -51,6 +51,12 @@ class Conditioning:
         which = which.to(self.embeds.device)
         return Conditioning(self.embeds[which], None if self.pooled is None else self.pooled[which])
 
+    def without(self, which: torch.Tensor) -> "Conditioning":
+        """The same with zeros in the rows that `which`, bool (N,), says."""
+        which = which.to(self.embeds.device)
+        pooled = None if self.pooled is None else self.pooled.masked_fill(which[:, None], 0.0)
+        return Conditioning(self.embeds.masked_fill(which[:, None, None], 0.0), pooled)
+
     def detach(self) -> "Conditioning":
         """The same without gradients."""
         return Conditioning(self.embeds.detach(), None if self.pooled is None else self.pooled.detach())
@@ -103,6 +109,11 @@ class BaseModel(Protocol):
     @property
     def resolution(self) -> int:
         """Native side of an image, pixels."""
+        ...
+
+    @property
+    def zeros_for_no_prompt(self) -> bool:
+        """Whether the pipe takes zeros where there is no prompt at all, rather than the embeddings of ""."""
         ...
 
     @property

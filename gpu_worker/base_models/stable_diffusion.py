@@ -36,6 +36,7 @@ class StableDiffusion:
     noise_scheduler: Any
     inference_scheduler: Any
     lora_targets: Mapping[str, tuple[str, ...]] = field(default_factory=LORA_TARGETS.copy)
+    zeros_for_no_prompt: bool = False
 
     @property
     def denoiser(self) -> Any:

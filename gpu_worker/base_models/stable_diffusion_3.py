@@ -43,6 +43,7 @@ class StableDiffusion3:
     noise_scheduler: Any
     inference_scheduler: Any
     lora_targets: Mapping[str, tuple[str, ...]] = field(default_factory=LORA_TARGETS.copy)
+    zeros_for_no_prompt: bool = False
 
     @property
     def denoiser(self) -> Any:

@@ -13,11 +13,12 @@ AT_ONCE = 16  # prompts: large text encoders need memory for each
 
 
 class Embeddings:
-    """Of all prompts of a lesson, by number."""
+    """Of all prompts of a lesson, by number; `nothing` is the number of the one that stands for no prompt at all."""
 
-    def __init__(self, base: BaseModel, prompts: Sequence[str]) -> None:
+    def __init__(self, base: BaseModel, prompts: Sequence[str], nothing: int | None = None) -> None:
         self._base = base
         self._prompts = prompts
+        self._zeros = nothing if base.zeros_for_no_prompt else None  # the number of what is zeros
         self._device = base.denoiser.device
         self._kept: Conditioning | None = None
         self._learning: bool | None = None
@@ -34,7 +35,11 @@ class Embeddings:
             self._base.parts[name].to(self._device if learning else "cpu")
 
     def take(self, which: torch.Tensor) -> Conditioning:
-        """Those of the prompts with these numbers, int64 (N,)."""
+        """Those of the prompts with these numbers, int64 (N,); no prompt is what the base model's pipe takes for it."""
+        taken = self._of(which)
+        return taken if self._zeros is None else taken.without(which == self._zeros)
+
+    def _of(self, which: torch.Tensor) -> Conditioning:
         if self._kept is not None:
             return self._kept.take(which)
         used, place = which.unique(return_inverse=True)

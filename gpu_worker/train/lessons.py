@@ -31,7 +31,7 @@ class Lesson:
     w), and `class_latents`, float32 (M, channels, h, w); M = 0 switches prior preservation off. `instance_prompt`,
     int64 (N,), and `class_prompt`, int64 (M,): the index of each image's prompt. `instance_weights`, float32 (N, 1, h,
     w) with mean 1 per image: where the instance loss counts more; None: everywhere alike. `empty_prompt`: the index of
-    "", which caption dropout shows instead of a prompt; None without dropout.
+    "", which stands for no prompt where caption dropout takes it away; None without dropout.
     """
 
     prompts: Sequence[str]

@@ -37,7 +37,7 @@ class Trainer:
         self.device = base.denoiser.device
         self.batches = Batches(lesson, config, self.device)
         self.images_per_piece = self.batches.images
-        self.embeddings = Embeddings(base, lesson.prompts)
+        self.embeddings = Embeddings(base, lesson.prompts, lesson.empty_prompt)
         self._open()
         self._recipe = LossRecipe(config.snr_gamma, config.noise_offset)
         self.scaler = torch.amp.GradScaler(self.device.type) if config.mixed_precision == "fp16" else None
