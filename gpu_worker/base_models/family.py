@@ -121,8 +121,14 @@ class BaseModel(Protocol):
         """What every side of an image is a multiple of, pixels."""
         ...
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
-        """Prompt embeddings; keeps gradients of the text encoders."""
+    def encode_prompts(self, prompts: Sequence[str], frozen: torch.Tensor | None = None) -> Conditioning:
+        """Prompt embeddings; keeps gradients of the text encoders. `frozen`: what encode_frozen said of these prompts,
+        so that it is not asked again.
+        """
+        ...
+
+    def encode_frozen(self, prompts: Sequence[str]) -> torch.Tensor | None:
+        """What those text encoders say that no method teaches, float (N, tokens, width); None where all can learn."""
         ...
 
     def encode_images(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:

@@ -76,12 +76,17 @@ class Flux:
         """One packet of latents, pixels."""
         return PACKET * networks.downsampling(self.vae)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+    def encode_prompts(self, prompts: Sequence[str], frozen: torch.Tensor | None = None) -> Conditioning:
         """T5's states, float (N, 512, width), and CLIP's pooled embedding; keeps their gradients."""
         ids = networks.token_ids(self.tokenizer, prompts)
         pooled = self.text_encoder(ids.to(self.text_encoder.device)).pooler_output
+        return Conditioning(self.encode_frozen(prompts) if frozen is None else frozen, pooled)
+
+    def encode_frozen(self, prompts: Sequence[str]) -> torch.Tensor:
+        """T5's states, float (N, 512, width)."""
         ids = networks.token_ids(self.tokenizer_2, prompts, T5_TOKENS)
-        return Conditioning(self.text_encoder_2(ids.to(self.text_encoder_2.device))[0], pooled)
+        hidden: torch.Tensor = self.text_encoder_2(ids.to(self.text_encoder_2.device))[0]
+        return hidden
 
     def encode_images(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Scaled latents, float (N, channels, h, w), of images float (N, 3, H, W) in [-1, 1]."""

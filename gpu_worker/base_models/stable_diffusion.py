@@ -72,9 +72,12 @@ class StableDiffusion:
         """Token ids, int64 (N, tokens)."""
         return networks.token_ids(self.tokenizer, prompts)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+    def encode_prompts(self, prompts: Sequence[str], frozen: torch.Tensor | None = None) -> Conditioning:
         """Prompt embeddings, float (N, tokens, width); keeps gradients of the text encoder."""
         return Conditioning(self.text_encoder(self.tokenize(prompts).to(self.text_encoder.device))[0])
+
+    def encode_frozen(self, prompts: Sequence[str]) -> None:
+        """Nothing: CLIP can learn."""
 
     def encode_images(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Scaled latents, float (N, channels, h, w), of images float (N, 3, H, W) in [-1, 1]."""

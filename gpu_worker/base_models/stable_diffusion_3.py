@@ -73,7 +73,7 @@ class StableDiffusion3:
         """One patch of latents, pixels."""
         return int(self.transformer.config.patch_size) * networks.downsampling(self.vae)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+    def encode_prompts(self, prompts: Sequence[str], frozen: torch.Tensor | None = None) -> Conditioning:
         """Both CLIPs' states side by side, widened to T5's and followed by them; both CLIPs' pooled embeddings.
 
         Section 4; T5's are zeros where it is left out. Keeps gradients of the text encoders.
@@ -84,14 +84,17 @@ class StableDiffusion3:
         clips = torch.cat([first, second], dim=-1)
         width = int(self.transformer.config.joint_attention_dim)
         clips = torch.nn.functional.pad(clips, (0, width - clips.shape[-1]))
-        return Conditioning(torch.cat([clips, self._t5(prompts, clips)], dim=1), torch.cat([one, two], dim=-1))
+        t5 = self.encode_frozen(prompts) if frozen is None else frozen
+        t5 = clips.new_zeros(len(prompts), T5_TOKENS, width) if t5 is None else t5.to(clips)
+        return Conditioning(torch.cat([clips, t5], dim=1), torch.cat([one, two], dim=-1))
 
-    def _t5(self, prompts: Sequence[str], clips: torch.Tensor) -> torch.Tensor:
+    def encode_frozen(self, prompts: Sequence[str]) -> torch.Tensor | None:
+        """T5's states, float (N, 256, width); None where it is left out."""
         if self.text_encoder_3 is None:
-            return clips.new_zeros(len(prompts), T5_TOKENS, clips.shape[-1])
+            return None
         ids = networks.token_ids(self.tokenizer_3, prompts, T5_TOKENS)
         hidden: torch.Tensor = self.text_encoder_3(ids.to(self.text_encoder_3.device))[0]
-        return hidden.to(clips)
+        return hidden
 
     def encode_images(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Scaled latents, float (N, channels, h, w), of images float (N, 3, H, W) in [-1, 1]."""

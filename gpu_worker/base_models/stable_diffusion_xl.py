@@ -69,11 +69,14 @@ class StableDiffusionXL:
         """One latent, pixels."""
         return networks.downsampling(self.vae)
 
-    def encode_prompts(self, prompts: Sequence[str]) -> Conditioning:
+    def encode_prompts(self, prompts: Sequence[str], frozen: torch.Tensor | None = None) -> Conditioning:
         """Both encoders' states side by side, and bigG's pooled embedding (section 2.1); keeps their gradients."""
         first, _ = networks.penultimate(self.text_encoder, networks.token_ids(self.tokenizer, prompts))
         second, pooled = networks.penultimate(self.text_encoder_2, networks.token_ids(self.tokenizer_2, prompts))
         return Conditioning(torch.cat([first, second], dim=-1), pooled)
+
+    def encode_frozen(self, prompts: Sequence[str]) -> None:
+        """Nothing: CLIP can learn."""
 
     def encode_images(self, images: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
         """Scaled latents, float (N, channels, h, w), of images float (N, 3, H, W) in [-1, 1]."""

@@ -1,4 +1,4 @@
-"""Embeddings of a lesson's prompts: what no prompt is, for each family."""
+"""Embeddings of a lesson's prompts: who is asked for them and how often, and what no prompt is."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -48,3 +48,32 @@ def test_no_prompt_is_the_empty_one_where_the_pipe_says_so(opened: Opened) -> No
         embeddings = Embeddings(model, PROMPTS, nothing=2)
         embeddings.follow(True)
         assert torch.equal(embeddings.take(torch.tensor([2])).embeds, model.encode_prompts([""]).embeds)
+
+
+@pytest.mark.parametrize(("family", "t5"), [("stable_diffusion_3", "text_encoder_3"), ("flux", "text_encoder_2")])
+def test_t5_is_asked_once_while_clip_learns(opened: Opened, family: str, t5: str) -> None:
+    base = opened(family)
+    asked: list[int] = []
+    getattr(base, t5).register_forward_hook(lambda part, given, result: asked.append(len(given[0])))
+    wanted = base.encode_prompts(PROMPTS)
+    asked.clear()
+    base.text_encoder.requires_grad_(True)
+    embeddings = Embeddings(base, PROMPTS)
+    embeddings.follow(True)
+    for numbers in ([1, 0], [2, 2], [0]):
+        found = embeddings.take(torch.tensor(numbers))
+        assert torch.allclose(found.embeds, wanted.embeds[numbers], atol=1e-5)
+        assert torch.allclose(found.pooled, wanted.pooled[numbers], atol=1e-5)
+        assert found.pooled.requires_grad
+    embeddings.follow(False)
+    assert torch.allclose(embeddings.take(torch.tensor([1])).embeds, wanted.embeds[1:2], atol=1e-5)
+    assert asked == [len(PROMPTS)]
+
+
+def test_sd3_without_t5_learns_too(tmp_path: Path) -> None:
+    base = load_base_model(tiny.seeded(lambda folder: tiny.stable_diffusion_3(folder, t5=False), tmp_path / "base"))
+    embeddings = Embeddings(base, PROMPTS)
+    embeddings.follow(True)
+    found = embeddings.take(torch.tensor([1, 1])).embeds
+    assert torch.equal(found[0], found[1])
+    assert torch.allclose(found[:1], base.encode_prompts(PROMPTS[1:2]).embeds, atol=1e-6)
