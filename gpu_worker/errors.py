@@ -50,6 +50,10 @@ class OutOfMemory(WorkError):
     """The gpu or the machine ran out of memory; another worker, or a smaller batch, may manage."""
 
 
+class TooLarge(WorkError):
+    """Not even the smallest piece of the work fits into memory; the same settings would run out of it again."""
+
+
 class BadWeights(WorkError):
     """A base model or a subject's weights cannot be read, or do not fit each other."""
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gpu_worker.device import telling_out_of_memory
-from gpu_worker.errors import OutOfMemory, TrainingDiverged
+from gpu_worker.errors import OutOfMemory, TooLarge, TrainingDiverged
 from gpu_worker.stage import OnStep
 from gpu_worker.train import checkpoints as saves
 from gpu_worker.train.pieces import images_per_piece, note_smaller
@@ -17,6 +17,10 @@ from gpu_worker.train.trainer import Trainer
 from gpu_worker.train.validation import Validation
 
 SHOWN_OVER = 20  # train steps averaged in the loss that is shown
+NOTHING_SMALLER = (
+    "a train step does not fit into memory with one image at a time: set a smaller resolution, gradient_checkpointing, "
+    "method lora, no train_text_encoder, or train on a larger gpu, which no other process uses ({})"
+)
 
 
 class Attempt:
@@ -84,6 +88,8 @@ class Attempt:
             with telling_out_of_memory():
                 yield
         except OutOfMemory as error:
+            if self._training.images_per_piece == 1:
+                raise TooLarge(NOTHING_SMALLER.format(error)) from error
             raise OutOfMemory(self._with_smaller_pieces(error)) from error
         except TrainingDiverged as error:
             good = saves.newest(self._checkpoints, self._fingerprint) if self._checkpoints else None
@@ -91,7 +97,7 @@ class Attempt:
 
     def _with_smaller_pieces(self, error: OutOfMemory) -> str:
         size = self._training.images_per_piece
-        if size == 1 or not self._checkpoints:
+        if not self._checkpoints:
             return f"a train step on {size} images at once does not fit: {error}"
         less = note_smaller(size, self._checkpoints)
         self._tell(f"out of memory with {size} images at once; the next attempt takes {less}")

@@ -47,7 +47,7 @@ def train_dreambooth(
     Every `checkpointing_steps` train steps all that is needed to go on is in `checkpoints`, and on_step is called right
     after; a later call with the same settings and photos goes on from there, and ends with the same weights. After
     OutOfMemory a later call takes a train step's images in smaller pieces. Class images are found in `shared`.
-    Raises BadWeights before any work, BadPhotos, OutOfMemory, TrainingDiverged, NotInstalled.
+    Raises BadWeights before any work, BadPhotos, OutOfMemory, TooLarge, TrainingDiverged, NotInstalled.
     """
     on_step, clock, config = on_step or silent, Clock(), config.on(pick_device())
     with telling_out_of_memory():

@@ -12,7 +12,7 @@ from celery.exceptions import Ignore, Reject, SoftTimeLimitExceeded
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from gpu_worker.errors import BadPhotos, BadWeights, OutOfMemory
+from gpu_worker.errors import BadPhotos, BadWeights, OutOfMemory, TooLarge
 from photogen_tasks import db, erase, jobs, runner
 from photogen_tasks.config import settings
 from photogen_tasks.errors import TransientError
@@ -190,11 +190,12 @@ def test_without_a_database_the_message_goes_back(job_id: str, monkeypatch: pyte
     assert told.value.requeue
 
 
-def test_what_is_ours_keeps_its_traceback(job_id: str) -> None:
+@pytest.mark.parametrize("error", [BadWeights("cannot be read"), TooLarge("not one image at a time")])
+def test_what_is_ours_keeps_its_traceback_and_is_not_tried_again(job_id: str, error: Exception) -> None:
     with pytest.raises(Ignore):
-        preprocess(job_id, failing(BadWeights("cannot be read")))
+        preprocess(job_id, failing(error))
     job = job_row(job_id)
-    assert (job.error_class, job.error_code) == ("FatalError", "BadWeights")
+    assert (job.status, job.error_class, job.error_code) == (Status.FAILED, "FatalError", type(error).__name__)
     assert "Traceback" in (last_run(job_id).error or "")
 
 

@@ -11,7 +11,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
-from gpu_worker.errors import BadWeights, OutOfMemory, TrainingDiverged
+from gpu_worker.errors import BadWeights, OutOfMemory, TooLarge, TrainingDiverged
 from gpu_worker.images import read_rgb, write_png
 from gpu_worker.train import TrainConfig, dreambooth, train_dreambooth
 from gpu_worker.weights import DIFFERENCE_FILE, LORA_FILE, TOKENS_FILE, hash_base_model, open_base_model
@@ -224,14 +224,17 @@ def test_after_out_of_memory_the_same_batch_is_taken_in_smaller_pieces(
     assert report["phases"]["train"]["examples"] == 4 * 4
 
 
-def test_one_image_that_does_not_fit_is_out_of_memory_for_good(
+def test_one_image_that_does_not_fit_ends_the_training_and_says_what_to_do(
     inputs: Path, random_pocket: Path, little_memory: Callable[[int], None]
 ) -> None:
+    """Four images, two, one: then no other attempt would end better."""
     little_memory(0)
-    for attempt in range(4):
-        with pytest.raises(OutOfMemory) as raised:
-            trained(inputs, f"{attempt}", random_pocket, checkpoints=inputs.parent / "checkpoints")
-    assert "1 images at once does not fit" in str(raised.value)
+    checkpoints = inputs.parent / "checkpoints"
+    for attempt in ("first", "second"):
+        with pytest.raises(OutOfMemory):
+            trained(inputs, attempt, random_pocket, checkpoints=checkpoints)
+    with pytest.raises(TooLarge, match="one image at a time: set a smaller resolution, gradient_checkpointing"):
+        trained(inputs, "third", random_pocket, checkpoints=checkpoints)
 
 
 def test_a_ruined_training_names_the_train_step_and_the_last_good_checkpoint(
