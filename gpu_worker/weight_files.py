@@ -13,17 +13,22 @@ from gpu_worker.errors import BadWeights
 _folder: Path | None = None
 
 
-def check_hash(file: Path) -> None:
-    """Raises BadWeights unless FILE.sha256, as sha256sum writes it, tells the file's hash."""
+def hash_beside(file: Path) -> str:
+    """The SHA-256 of FILE that FILE.sha256, as sha256sum writes it, tells; "" where that is not there."""
     beside = file.with_name(f"{file.name}.sha256")
-    expected = _start_of(beside).split(maxsplit=1)[:1] if beside.is_file() else []
+    return "".join(_start_of(beside).split(maxsplit=1)[:1]) if beside.is_file() else ""
+
+
+def check_hash(file: Path) -> None:
+    """Raises BadWeights unless the hash beside the file is the file's."""
+    expected = hash_beside(file)
     try:
         with file.open("rb") as opened:
             found = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise BadWeights(f"{file} cannot be read: {error}") from error
-    if expected != [found]:
-        raise BadWeights(f"{file} has the SHA-256 {found}, but {beside} says {expected[0] if expected else 'nothing'}")
+    if expected != found:
+        raise BadWeights(f"{file} has the SHA-256 {found}, but {file.name}.sha256 says {expected or 'nothing'}")
 
 
 def _start_of(file: Path) -> str:

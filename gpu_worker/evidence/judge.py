@@ -16,6 +16,7 @@ from gpu_worker.evidence.unsafe import unsafe_score
 from gpu_worker.faces import Face, find_faces
 from gpu_worker.gate.measures import blur, face_pixels
 from gpu_worker.identity import embed_face
+from gpu_worker.weight_files import hash_beside
 
 WHOLE = 512  # px; long side at which an image without a face is looked at: a face fills 192 px of it
 SCORER = "scorer"  # folder of an attribute scorer inside a base model that draws
@@ -131,6 +132,15 @@ def _whole(image: np.ndarray) -> np.ndarray:
     return (
         image if scale >= 1 else np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
     )
+
+
+def clip_hash(base_model: str | Path, clip_weights: Path | None) -> str | None:
+    """SHA-256 of the CLIP network that tells adherence, as its folder says it; None where none is asked for that."""
+    if clip_weights is None or (Path(base_model) / SCORER / "scorer.json").is_file():
+        return None
+    from gpu_worker.evidence.clip_adherence import WEIGHTS
+
+    return hash_beside(clip_weights / WEIGHTS)
 
 
 def _open_adherence(scorer: Path, clip_weights: Path | None) -> Adherence | None:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from gpu_worker.base_models.family import BaseModel
+from gpu_worker.evidence.judge import clip_hash
 from gpu_worker.images import read_rgb
 from gpu_worker.provenance.record import short_name
 from gpu_worker.train.candidates import Candidates
@@ -99,7 +100,8 @@ def write_report(inputs: Path, outputs: Path, facts: Facts) -> None:
     """Write outputs/report.json, outputs/loss.png, and outputs/samples.png where samples were drawn.
 
     The JSON has config, base_model (source, sha256, licence, commercial_use), versions, device, peak_memory, phases
-    (seconds, examples, examples_per_second), train_steps, resumed_from, losses, prior_losses, candidates and choice.
+    (seconds, examples, examples_per_second), train_steps, resumed_from, losses, prior_losses, clip_sha256 (of the
+    network that told adherence, None without one), candidates and choice.
     """
     (outputs / FILE).write_text(json.dumps(_report(facts), indent=1) + "\n")
     draw_loss_curve(facts.losses, outputs / CURVE, facts.prior_losses)
@@ -137,6 +139,7 @@ def _report(facts: Facts) -> dict[str, Any]:
         "resumed_from": facts.resumed_from,
         "losses": [round(float(loss), 6) for loss in facts.losses],
         "prior_losses": [round(float(loss), 6) for loss in facts.prior_losses],
+        "clip_sha256": clip_hash(facts.config.base_model, facts.config.clip_weights) if facts.candidates else None,
         "candidates": list(facts.choice.table),
         "choice": {"step": facts.choice.step, "why": facts.choice.why},
     }

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from gpu_worker.errors import OutOfMemory
+from gpu_worker.evidence.judge import clip_hash
 from gpu_worker.train.candidates import Candidates
 from gpu_worker.train.choosing import Choice, last_train_step
 from gpu_worker.train.config import TrainConfig
@@ -78,5 +79,8 @@ class Validation:
     def _opened(self, training: Trainer) -> Candidates:
         if self.candidates is None:
             few = self._config.method == "full"
-            self.candidates = Candidates(self._folder, self._fingerprint, training.save, training.load, few=few)
+            judged_by = clip_hash(self._config.base_model, self._config.clip_weights)
+            # What two networks scored cannot be compared; the training goes on under either.
+            fingerprint = f"{self._fingerprint} {judged_by}" if judged_by else self._fingerprint
+            self.candidates = Candidates(self._folder, fingerprint, training.save, training.load, few=few)
         return self.candidates

@@ -1,26 +1,23 @@
 """What a prompt names is found, and seen in drawings; CLIP is asked where an operator has one."""
 
-import hashlib
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import CLIPConfig, CLIPModel
 
 from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.base_models.pocket.people import vocabulary
-from gpu_worker.base_models.pocket.tokenizer import MAX_LENGTH, build_tokenizer
 from gpu_worker.errors import BadPrompt, BadWeights
 from gpu_worker.evidence.adherence import JUDGED, AttributeAdherence, asked, plain
 from gpu_worker.evidence.clip_adherence import open_clip
-from gpu_worker.evidence.judge import Judge
+from gpu_worker.evidence.judge import Judge, clip_hash
 from gpu_worker.evidence.limits import Limits
 from gpu_worker.score import AttributeScorer
 from tests.gpu_worker.evidence.conftest import SAMPLES, Photos
+from tests.gpu_worker.evidence.tiny_clip import untrained_clip
 
 LOOKS = {
     "class_noun": st.sampled_from(vocabulary.GENDERS),
@@ -97,20 +94,8 @@ def test_a_prompt_that_names_nothing_is_not_judged(attributes: AttributeAdherenc
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    """A CLIP of no training, with a tokenizer and a hash, as an operator lays one down."""
-    from transformers import CLIPTokenizer
-
-    torch.manual_seed(0)
-    words = build_tokenizer(["photo", "person"], tmp_path / "words")
-    words.save_pretrained(tmp_path)
-    size = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    count = len(CLIPTokenizer.from_pretrained(tmp_path))
-    text = size | {"vocab_size": count, "max_position_embeddings": MAX_LENGTH, "eos_token_id": words.eos_token_id}
-    vision = size | {"image_size": 32, "patch_size": 16}
-    CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)).save_pretrained(tmp_path)
-    weights = tmp_path / "model.safetensors"
-    told = hashlib.sha256(weights.read_bytes()).hexdigest()
-    (tmp_path / "model.safetensors.sha256").write_text(f"{told}  model.safetensors\n")
+    """As an operator lays one down."""
+    untrained_clip(tmp_path)
     open_clip.cache_clear()
     return tmp_path
 
@@ -142,6 +127,13 @@ def test_a_judge_of_another_base_model_asks_clip(clip: Path, photo: Photos, tmp_
     assert evidence.scores["adherence"] is not None
     without = Judge.of("a/name", None, Limits()).judge(photo("ruby", 1), "a photo of a person")
     assert without.unmeasured["adherence"].startswith("No network")
+
+
+def test_a_clip_is_told_by_its_hash_where_it_is_asked(clip: Path) -> None:
+    told = (clip / "model.safetensors.sha256").read_text().split()[0]
+    assert clip_hash("a/name", clip) == told
+    assert clip_hash("a/name", None) is None
+    assert clip_hash(WEIGHTS, clip) is None  # pocket's scorer knows better
 
 
 def test_a_clip_that_was_changed_or_is_missing_is_refused(clip: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from gpu_worker.errors import BadWeights, OutOfMemory, TooLarge, TrainingDiverge
 from gpu_worker.images import read_rgb, write_png
 from gpu_worker.train import TrainConfig, dreambooth, train_dreambooth
 from gpu_worker.weights import DIFFERENCE_FILE, LORA_FILE, TOKENS_FILE, hash_base_model, open_base_model
+from tests.gpu_worker.evidence.tiny_clip import untrained_clip
 
 SMALL: dict[str, Any] = {
     "method": "lora",
@@ -180,6 +181,20 @@ def test_the_chosen_candidates_weights_are_written(inputs: Path, random_pocket: 
     first, second = weights(outputs), weights(shorter)
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert (outputs / "samples.png").is_file()
+
+
+def test_what_another_clip_scored_is_not_compared(inputs: Path, random_pocket: Path, tmp_path: Path) -> None:
+    """The training goes on all the same, and the train step that it goes on from is scored again."""
+    one, other = (untrained_clip(tmp_path / name, seed) for seed, name in enumerate(("one", "other")))
+    settings: dict[str, Any] = SAMPLED | {"checkpoints": tmp_path / "checkpoints"}
+    with pytest.raises(Stop):
+        trained(inputs, "stopped", random_pocket, clip_weights=one, on_step=StopAt(2), **settings)
+    told = StopAt()
+    outputs = trained(inputs, "resumed", random_pocket, clip_weights=other, on_step=told, **settings)
+    assert "going on from train step 2/4" in told.lines
+    report = json.loads((outputs / "report.json").read_text())
+    assert [row["step"] for row in report["candidates"]] == [2, 3, 4]
+    assert report["clip_sha256"] == (other / "model.safetensors.sha256").read_text().split()[0]
 
 
 @pytest.fixture
