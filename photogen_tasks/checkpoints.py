@@ -95,13 +95,13 @@ class Checkpoints:
 
 
 def _newest(keys: Iterable[str]) -> dict[str, str]:
-    """By file name the copy of the newest run, of step files those of the newest run that has any.
+    """By file name the copy of the newest run, of step files those up to the last of the newest run that has any.
 
-    Step files of others are older, or come from a run that was fenced out.
+    Older ones are gone on from where its own are broken; later ones come from a run that was fenced out.
     """
     newest = {_name_of(key): key for key in sorted(keys, key=_fence_of)}
-    fence = max((_fence_of(key) for name, key in newest.items() if _is_step(name)), default=0)
-    return {name: key for name, key in newest.items() if not _is_step(name) or _fence_of(key) == fence}
+    _, last = max(((_fence_of(key), name) for name, key in newest.items() if _is_step(name)), default=(0, ""))
+    return {name: key for name, key in newest.items() if not _is_step(name) or name <= last}
 
 
 def _order(name: str) -> tuple[bool, bool, str]:

@@ -283,3 +283,26 @@ def test_what_a_fenced_out_run_took_away_is_sent_again(objects: Storage, tmp_pat
     found = restored(objects, tmp_path / "third", 3)
     assert found["candidate-000100.json"] == "scores"
     assert "step-000250.safetensors" not in found
+
+
+def test_a_broken_newest_checkpoint_leaves_the_one_of_the_run_before(objects: Storage, tmp_path: Path) -> None:
+    """Which one is broken, only training knows: all that may be gone on from crosses."""
+    first = opened(objects, tmp_path / "first", 1)
+    write(tmp_path / "first", SET)
+    first.keep()
+    second = opened(objects, tmp_path / "second", 2)
+    second.restore()
+    (tmp_path / "second" / "step-000100.safetensors").unlink()
+    write(tmp_path / "second", {"step-000300.safetensors": "torn"})
+    second.keep()
+    steps = {name for name in restored(objects, tmp_path / "third", 3) if name.startswith("step-")}
+    assert steps == {"step-000200.safetensors", "step-000300.safetensors"}
+
+
+def test_steps_beyond_the_newest_runs_are_a_fenced_out_ones(objects: Storage, tmp_path: Path) -> None:
+    """It was sending while the newer run sent, too."""
+    for fence, step in ((1, 900), (2, 300), (1, 200)):
+        (tmp_path / "file").write_text(f"{fence}")
+        objects.put_file(f"{JOB}a{fence}/step-{step:06d}.safetensors", tmp_path / "file", "application/octet-stream")
+    found = restored(objects, tmp_path / "third", 3)
+    assert found == {"step-000200.safetensors": "1", "step-000300.safetensors": "2"}
