@@ -63,6 +63,7 @@ class Settings(BaseSettings):
     worker_name: str = Field("", description="Set by `photogen worker`; names the lease's owner.")
     private_queue: str = Field("", description="Set by `photogen worker infer`; the queue that it alone takes.")
     warm: bool = Field(True, description="An infer worker loads the base model when it starts, not with its first job.")
+    cache_size: float = Field(20, ge=0, description="GiB of class images that stay on a worker's disk in data_dir.")
     work_dir: Path | None = Field(None, description="Scratch folder of a stage run; empty: the system's.")
 
     lease_seconds: float = Field(30.0, gt=0, description="A worker silent for so long is taken for dead.")

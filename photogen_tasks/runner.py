@@ -8,7 +8,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -129,10 +129,10 @@ def _claim(ref: Ref, stage: Stage) -> Claim | claims.Refusal:
 def _attempt(claim: Claim, work: Work) -> bool:
     """Do the work under the lease; True when it was committed. Every failure ends in a row."""
     try:
-        with _folder(claim) as folder, Heartbeat(claim) as heartbeat:
+        with _folder(claim) as folder, Heartbeat(claim) as heartbeat, closing(_shared()) as shared:
             job = _job_of(claim)
             checkpoints = Checkpoints(storage(), job.tenant_id, claim, folder / "checkpoints")
-            opened = _open(job, claim.stage, folder, _reporting(heartbeat, checkpoints))
+            opened = _open(job, claim.stage, folder, shared, _reporting(heartbeat, checkpoints))
             checkpoints.restore()
             _work(work, claim, job, opened, checkpoints)
             heartbeat.check()
@@ -233,12 +233,16 @@ def _job_of(claim: Claim) -> HeldJob:
     return claim.job
 
 
-def _open(job: HeldJob, stage: Stage, folder: Path, report: Report) -> OpenStage:
+def _shared() -> StoredContent:
+    return StoredContent(storage(), settings().data_dir.absolute() / "cache")
+
+
+def _open(job: HeldJob, stage: Stage, folder: Path, shared: StoredContent, report: Report) -> OpenStage:
     opened = OpenStage(
         inputs=folder / "inputs",
         outputs=folder / "outputs",
         checkpoints=folder / "checkpoints",
-        shared=StoredContent(storage(), settings().data_dir.absolute() / "cache"),
+        shared=shared,
         params=stage_params(job, stage),
         report=report,
     )

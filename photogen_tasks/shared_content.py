@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from photogen_tasks import erase, manifests
 from photogen_tasks.config import settings
+from photogen_tasks.content_cache import ContentCache
 from photogen_tasks.db import read_scope, session_scope
 from photogen_tasks.errors import TransientError
 from photogen_tasks.models import SharedContent, db_now, new_id
@@ -30,6 +31,7 @@ WAIT_SECONDS = 1.0  # between two looks at another's work
 BEATS = 4  # renewals within a lease
 LEAVE_SECONDS = 5.0  # that we wait for the last renewal
 LOOKS = 2  # a file that comes damaged twice lies there damaged
+GIB = 2**30
 DAY = 86400.0  # seconds; how exactly the last use is written down
 UNUSED_SECONDS = 90 * DAY
 
@@ -37,11 +39,14 @@ Make = Callable[[Path], None]
 
 
 class StoredContent:
-    """gpu_worker's SharedContent on storage and database, with a cache on this worker's disk."""
+    """gpu_worker's SharedContent on storage and database, with a cache on this worker's disk.
+
+    What `once` returned stays there until this is closed.
+    """
 
     def __init__(self, objects: Storage, cache: Path) -> None:
         self._objects = objects
-        self._cache = cache
+        self._cache = ContentCache(cache, settings().cache_size * GIB)
         self._failing_since: float | None = None  # across calls: many files are waited for once
 
     def once(self, name: str, make: Make, on_wait: Callable[[], None]) -> Path:
@@ -65,16 +70,19 @@ class StoredContent:
             on_wait()
             time.sleep(WAIT_SECONDS)
 
+    def close(self) -> None:
+        """The run is over."""
+        self._cache.close()
+
 
 class _Content:
     """One file, here and in storage: both are named by the SHA-256 of their bytes, so that nothing is overwritten."""
 
-    def __init__(self, objects: Storage, cache: Path, name: str) -> None:
+    def __init__(self, objects: Storage, cache: ContentCache, name: str) -> None:
         self.hash, _, ending = name.partition(".")
         self._suffix = f".{ending}"
         self._objects = objects
-        self._folder = cache / self.hash
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder = cache.hold(self.hash)
 
     def kept(self) -> Path | None:
         """A whole copy on this disk, whoever made it."""
