@@ -78,9 +78,9 @@ class Candidates:
         held = self._held()
         while held:
             choice = choose(held)
-            if self._loads(choice.step):
+            if self._loads(choice.train_step):
                 return self._with_beaten(choice, held)
-            held = [candidate for candidate in held if candidate.step != choice.step]
+            held = [candidate for candidate in held if candidate.train_step != choice.train_step]
         return None
 
     def samples(self, step: int) -> list[np.ndarray]:
@@ -94,20 +94,20 @@ class Candidates:
     def _with_beaten(self, choice: Choice, held: Sequence[Candidate]) -> Choice:
         """The choice with all candidates in its table, those whose weights are gone too."""
         gone = [candidate for candidate in self.all() if candidate not in held]
-        table = [*choice.table, *rows(gone, {}, {candidate.step: "beaten" for candidate in gone})]
+        table = [*choice.table, *rows(gone, {}, {candidate.train_step: "beaten" for candidate in gone})]
         return replace(choice, table=tuple(sorted(table, key=lambda row: int(row["step"]))))
 
     def _held(self) -> list[Candidate]:
-        return [candidate for candidate in self.all() if self._path(candidate.step, "safetensors").is_file()]
+        return [candidate for candidate in self.all() if self._path(candidate.train_step, "safetensors").is_file()]
 
     def _let_go(self) -> None:
         """Weights that can no longer be chosen; the same ones whenever this is asked, so that attempts agree."""
         held = self._held() if self.few else []
         if held:
-            kept = {choose(held).step, held[-1].step}
+            kept = {choose(held).train_step, held[-1].train_step}
             for candidate in held:
-                if candidate.step not in kept:
-                    self._path(candidate.step, "safetensors").unlink()
+                if candidate.train_step not in kept:
+                    self._path(candidate.train_step, "safetensors").unlink()
 
     def _loads(self, step: int) -> bool:
         from safetensors import SafetensorError

@@ -23,9 +23,9 @@ SAID = {"likeness": "likeness", "adherence": "adherence", "diversity": "diversit
 
 @dataclass(frozen=True)
 class Candidate:
-    """What the samples after train step `step` scored."""
+    """What the samples after a train step scored."""
 
-    step: int
+    train_step: int
     scores: Scores
 
 
@@ -33,11 +33,12 @@ class Candidate:
 class Choice:
     """The train step whose weights are kept, and `why`, one sentence; a row in `table` for each candidate.
 
-    A row has step, the scores, `weighted` (0..1, None for who was left out) and `verdict`: chosen, copies, collapsed,
-    dominated (another one is at least as good in everything), or beaten (also once: its weights were let go then).
+    A row has step, which is the train step, the scores, `weighted` (0..1, None for who was left out) and `verdict`:
+    chosen, copies, collapsed, dominated (another one is at least as good in everything), or beaten (also once: its
+    weights were let go then).
     """
 
-    step: int
+    train_step: int
     why: str
     table: Sequence[Mapping[str, Any]] = ()
 
@@ -54,17 +55,17 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
     """
     if not candidates:
         raise ValueError("no candidate to choose from")
-    ordered = sorted(candidates, key=lambda candidate: candidate.step)
+    ordered = sorted(candidates, key=lambda candidate: candidate.train_step)
     measured = [name for name in WEIGHTS if any(_raw(each, name) is not None for each in ordered)]
     if not {"likeness", "adherence"} & set(measured):
-        last = ordered[-1].step
+        last = ordered[-1].train_step
         return last_train_step(last, "nothing could tell likeness or adherence", rows(ordered, {}, {last: "chosen"}))
     verdicts: dict[int, str] = {}
     left = _sift(ordered, measured, verdicts)
-    sums = {each.step: _weighted(each, measured) for each in left}
-    chosen = min(left, key=lambda each: (-sums[each.step], each.step))
-    verdicts |= {each.step: "beaten" for each in left} | {chosen.step: "chosen"}
-    return Choice(chosen.step, _why(chosen, left, ordered, sums, verdicts), rows(ordered, sums, verdicts))
+    sums = {each.train_step: _weighted(each, measured) for each in left}
+    chosen = min(left, key=lambda each: (-sums[each.train_step], each.train_step))
+    verdicts |= {each.train_step: "beaten" for each in left} | {chosen.train_step: "chosen"}
+    return Choice(chosen.train_step, _why(chosen, left, ordered, sums, verdicts), rows(ordered, sums, verdicts))
 
 
 def last_train_step(step: int, because: str, table: Sequence[Mapping[str, Any]] = ()) -> Choice:
@@ -75,14 +76,14 @@ def last_train_step(step: int, because: str, table: Sequence[Mapping[str, Any]] 
 def _sift(ordered: Sequence[Candidate], measured: Sequence[str], verdicts: dict[int, str]) -> list[Candidate]:
     """Who may be chosen; `verdicts` are told why the others may not."""
     most = max(MOST_COPIES, min(each.scores.copying or 0.0 for each in ordered))
-    verdicts |= {each.step: "copies" for each in ordered if (each.scores.copying or 0.0) > most}
-    left = [each for each in ordered if each.step not in verdicts]
+    verdicts |= {each.train_step: "copies" for each in ordered if (each.scores.copying or 0.0) > most}
+    left = [each for each in ordered if each.train_step not in verdicts]
     least = COLLAPSED * max(each.scores.diversity or 0.0 for each in left)
-    verdicts |= {each.step: "collapsed" for each in left if (each.scores.diversity or 0.0) < least}
-    left = [each for each in left if each.step not in verdicts]
-    dominated = {each.step: "dominated" for each in left if any(_dominates(one, each, measured) for one in left)}
+    verdicts |= {each.train_step: "collapsed" for each in left if (each.scores.diversity or 0.0) < least}
+    left = [each for each in left if each.train_step not in verdicts]
+    dominated = {each.train_step: "dominated" for each in left if any(_dominates(one, each, measured) for one in left)}
     verdicts |= dominated
-    return [each for each in left if each.step not in dominated]
+    return [each for each in left if each.train_step not in dominated]
 
 
 def _dominates(one: Candidate, other: Candidate, measured: Sequence[str]) -> bool:
@@ -111,12 +112,15 @@ def _why(
     sums: Mapping[int, float],
     verdicts: Mapping[int, str],
 ) -> str:
-    told = f"Train step {chosen.step} was chosen with {_told(chosen)}, together {sums[chosen.step]:.2f}"
-    others = sorted((each for each in left if each is not chosen), key=lambda each: (-sums[each.step], each.step))
+    told = f"Train step {chosen.train_step} was chosen with {_told(chosen)}, together {sums[chosen.train_step]:.2f}"
+    others = [each for each in left if each is not chosen]
     if others:
-        tied = "the same" if sums[others[0].step] == sums[chosen.step] else f"{sums[others[0].step]:.2f}"
-        told += f", over train step {others[0].step} with {_told(others[0])}, together {tied}"
-    out = [f"{each.step} {_fault(each, verdicts[each.step])}" for each in ordered if verdicts[each.step] in FAULTS]
+        next_best = min(others, key=lambda each: (-sums[each.train_step], each.train_step))
+        theirs = sums[next_best.train_step]
+        tied = "the same" if theirs == sums[chosen.train_step] else f"{theirs:.2f}"
+        told += f", over train step {next_best.train_step} with {_told(next_best)}, together {tied}"
+    pairs = [(each, verdicts[each.train_step]) for each in ordered]
+    out = [f"{each.train_step} {_fault(each, verdict)}" for each, verdict in pairs if verdict in FAULTS]
     return told + (f"; left out: {', '.join(out)}" if out else "") + "."
 
 
@@ -142,10 +146,10 @@ def rows(
     """Rows of Choice.table, in the order given; sums and verdicts are by train step."""
     return tuple(
         {
-            "step": each.step,
+            "step": each.train_step,
             **{name: _raw(each, name) for name in (*WEIGHTS, "copying")},
-            "weighted": sums.get(each.step),
-            "verdict": verdicts.get(each.step),
+            "weighted": sums.get(each.train_step),
+            "verdict": verdicts.get(each.train_step),
             "unmeasured": dict(each.scores.unmeasured),
         }
         for each in ordered

@@ -110,8 +110,8 @@ class TrainConfig(Hyperparameters):
     num_validation_images: int = Field(default=2, ge=0)  # of each prompt; 0: the last train step's weights are taken
     validation_inference_steps: int = Field(default=20, ge=1)
     validation_guidance_scale: float = Field(default=7.5, ge=1)
-    # Folder of a CLIP network that compares samples with their prompts. It shapes no train step: what it scored bears its
-    # hash, and is chosen from by the same network alone.
+    # Folder of a CLIP network that compares samples with their prompts. It shapes no train step; candidates that it
+    # scored bear its hash.
     clip_weights: Path | None = Field(default=None, exclude=True)
 
     @classmethod

@@ -141,7 +141,7 @@ def _report(facts: Facts) -> dict[str, Any]:
         "prior_losses": [round(float(loss), 6) for loss in facts.prior_losses],
         "clip_sha256": clip_hash(facts.config.base_model, facts.config.clip_weights) if facts.candidates else None,
         "candidates": list(facts.choice.table),
-        "choice": {"step": facts.choice.step, "why": facts.choice.why},
+        "choice": {"step": facts.choice.train_step, "why": facts.choice.why},
     }
 
 

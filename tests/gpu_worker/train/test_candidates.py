@@ -54,7 +54,7 @@ def test_the_best_weights_are_loaded(tmp_path: Path, weights: Weights) -> None:
         add(candidates, weights, step, scores)
     choice = candidates.take_best()
     assert choice is not None
-    assert choice.step == 2
+    assert choice.train_step == 2
     assert weights.value == 2
     assert [row["step"] for row in choice.table] == [1, 2, 3]
 
@@ -94,7 +94,7 @@ def test_of_large_weights_only_the_best_and_the_newest_stay(tmp_path: Path, weig
     assert held(tmp_path) == ["candidate-000002.safetensors", "candidate-000004.safetensors"]
     choice = candidates.take_best()
     assert choice is not None
-    assert choice.step == 2
+    assert choice.train_step == 2
     assert [(row["step"], row["verdict"]) for row in choice.table] == [
         (1, "beaten"),
         (2, "chosen"),
@@ -135,7 +135,7 @@ def test_broken_ones_are_passed_over(tmp_path: Path, weights: Weights, broken: "
     broken(tmp_path)
     choice = weights.candidates(tmp_path).take_best()
     assert choice is not None
-    assert choice.step == 1
+    assert choice.train_step == 1
     assert weights.value == 1
 
 

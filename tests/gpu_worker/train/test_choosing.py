@@ -37,46 +37,46 @@ def test_who_is_worse_in_everything_is_never_chosen(
 ) -> None:
     better = data.draw(st.sampled_from(candidates)).scores
     measured = {name: getattr(better, name) for name in WEIGHTS}
-    if None in measured.values() or min(measured.values()) <= 0 or any(each.step == worse for each in candidates):
+    if None in measured.values() or min(measured.values()) <= 0 or any(each.train_step == worse for each in candidates):
         return
     lower = {name: value - 0.01 for name, value in measured.items()}
     candidates = [*candidates, Candidate(worse, Scores(**lower, copying=max(0.9, better.copying or 0)))]
-    assert choose(candidates).step != worse
+    assert choose(candidates).train_step != worse
 
 
 @given(candidates=CANDIDATES)
 def test_every_candidate_is_in_the_table_and_one_is_chosen(candidates: list[Candidate]) -> None:
     choice = choose(candidates)
-    assert [row["step"] for row in choice.table] == [each.step for each in candidates]
-    assert [row["step"] for row in choice.table if row["verdict"] == "chosen"] == [choice.step]
+    assert [row["step"] for row in choice.table] == [each.train_step for each in candidates]
+    assert [row["step"] for row in choice.table if row["verdict"] == "chosen"] == [choice.train_step]
     assert choice.why.endswith(".")
-    assert str(choice.step) in choice.why
+    assert str(choice.train_step) in choice.why
 
 
 @given(likeness=st.floats(0, 1), copying=st.floats(MOST_COPIES, 1, exclude_min=True))
 def test_who_copies_photos_loses_however_alike(likeness: float, copying: float) -> None:
     copies = good(likeness=1.0, adherence=1.0, copying=copying)
-    assert choose(of(copies, good(likeness=likeness))).step == 200
-    assert choose(of(good(likeness=likeness), copies)).step == 100
+    assert choose(of(copies, good(likeness=likeness))).train_step == 200
+    assert choose(of(good(likeness=likeness), copies)).train_step == 100
 
 
 @given(likeness=st.floats(0, 1))
 def test_who_draws_one_image_again_and_again_loses_however_alike(likeness: float) -> None:
     collapsed = good(likeness=1.0, adherence=1.0, diversity=0.39 * COLLAPSED)
     choice = choose(of(good(likeness=likeness), collapsed))
-    assert choice.step == 100
+    assert choice.train_step == 100
     assert "200 (its samples are all alike" in choice.why
 
 
 def test_more_likeness_does_not_outweigh_all_else() -> None:
     """A late train step: more like the person, and hardly anything that a prompt asks for."""
-    assert choose(of(GOOD, good(likeness=0.7, adherence=0.4, diversity=0.3, distance=0.25))).step == 100
-    assert choose(of(GOOD, good(likeness=0.8, adherence=0.55, diversity=0.38, distance=0.36))).step == 200
+    assert choose(of(GOOD, good(likeness=0.7, adherence=0.4, diversity=0.3, distance=0.25))).train_step == 100
+    assert choose(of(GOOD, good(likeness=0.8, adherence=0.55, diversity=0.38, distance=0.36))).train_step == 200
 
 
 def test_the_earlier_train_step_wins_a_tie() -> None:
     choice = choose(of(good(likeness=0.61, adherence=0.59), good(likeness=0.6, adherence=0.6), good(likeness=0.2)))
-    assert choice.step == 100
+    assert choice.train_step == 100
     assert "over train step 200" in choice.why
     assert "together the same" in choice.why
     assert "300 (worse or no better in everything)" in choice.why
@@ -84,18 +84,18 @@ def test_the_earlier_train_step_wins_a_tie() -> None:
 
 def test_where_all_copy_the_least_is_chosen() -> None:
     choice = choose(of(good(copying=1.0, likeness=0.9), good(copying=0.5), good(copying=0.75, likeness=0.9)))
-    assert choice.step == 200
+    assert choice.train_step == 200
     assert [row["verdict"] for row in choice.table] == ["copies", "chosen", "copies"]
     assert "100 (100% of its samples repeat a photo)" in choice.why
 
 
 def test_a_score_that_only_one_lacks_counts_nothing() -> None:
-    assert choose(of(good(likeness=None), good(likeness=0.1))).step == 200
+    assert choose(of(good(likeness=None), good(likeness=0.1))).train_step == 200
 
 
 def test_a_score_that_all_lack_is_not_asked_for() -> None:
     choice = choose(of(good(adherence=None), good(adherence=None, likeness=0.7)))
-    assert choice.step == 200
+    assert choice.train_step == 200
     assert "adherence" not in choice.why
     assert choice.table[1]["weighted"] == pytest.approx((0.4 * 0.7 + 0.15 * 0.4 + 0.15 * 0.4) / 0.7, abs=0.01)
 
@@ -103,7 +103,7 @@ def test_a_score_that_all_lack_is_not_asked_for() -> None:
 def test_without_any_scorer_the_last_train_step_is_taken() -> None:
     blind: dict[str, Any] = {"likeness": None, "adherence": None}
     choice = choose(of(good(**blind), good(**blind, diversity=0.1)))
-    assert choice.step == 200
+    assert choice.train_step == 200
     assert choice.why == (
         "The weights of the last train step, 200, were taken, because nothing could tell likeness or adherence."
     )
@@ -118,7 +118,7 @@ def test_one_candidate_is_chosen_and_its_numbers_told() -> None:
 
 def test_where_nothing_was_drawn_that_is_said() -> None:
     choice = last_train_step(300, "no samples were drawn")
-    assert choice.step == 300
+    assert choice.train_step == 300
     assert choice.why == "The weights of the last train step, 300, were taken, because no samples were drawn."
 
 
