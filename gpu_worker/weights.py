@@ -25,6 +25,7 @@ DIFFERENCE_FILE = "full_difference.safetensors"  # float16, by PART.NAME: what a
 TOKENS_FILE = "learned_embeds.safetensors"  # diffusers' textual inversion: <s0>, <s1>, … → (width,)
 PARTS = ("unet", "text_encoder")  # what may be trained; full weights lie in folders of these names
 RECORD = "training.json"
+MAGNITUDE = ".lora_magnitude_vector"  # peft's and diffusers' name: one length for each output
 # What diffusers, transformers, peft and json raise at files that they did not expect.
 BROKEN = (
     OSError,
@@ -91,12 +92,18 @@ def hash_base_model(source: str, revision: str | None) -> str:
 
 
 def save_lora(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:
-    """Write the layers of LoRA or DoRA over `parts` as `pipe.load_lora_weights` reads them, float16."""
+    """Write the layers of LoRA or DoRA over `parts` as `pipe.load_lora_weights` reads them, float16.
+
+    DoRA's lengths stay float32: they stand for whole weights, of which a training changes the last digits.
+    """
     layers: dict[str, dict[str, torch.Tensor]] = {}
     told: dict[str, Any] = {}
     for name in parts:
         part = getattr(base, name)
-        own = {key: tensor.to(torch.float16) for key, tensor in get_peft_model_state_dict(part).items()}
+        own = {
+            key: tensor if MAGNITUDE in key else tensor.to(torch.float16)
+            for key, tensor in get_peft_model_state_dict(part).items()
+        }
         layers[name] = convert_state_dict_to_diffusers(own)
         told[f"{name}_lora_adapter_metadata"] = part.peft_config["default"].to_dict()
     base.save_lora(layers, folder, **told)

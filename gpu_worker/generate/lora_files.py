@@ -24,10 +24,9 @@ from safetensors import safe_open
 
 from gpu_worker.errors import BadWeights
 from gpu_worker.generate.changes import Layer
-from gpu_worker.weights import PARTS, telling_bad_weights
+from gpu_worker.weights import MAGNITUDE, PARTS, telling_bad_weights
 
 DOWN, UP = ".lora_A.weight", ".lora_B.weight"
-MAGNITUDE = ".lora_magnitude_vector"  # peft's and diffusers' name: one length for each output
 SCALE = ".dora_scale"  # other trainers': one for each output or each input; diffusers drops it
 DOWN_ANYWHERE = re.compile(r"\.lora(_down|_A|\.down|_linear_layer\.down)\.weight$")
 MOST_ALPHA = 65_536

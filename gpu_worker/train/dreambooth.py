@@ -39,10 +39,11 @@ def train_dreambooth(
 ) -> None:
     """Train on inputs/preprocess/instance, with the cutouts in inputs/matte/cutout where they exist.
 
-    Writes the weights into outputs, float16: pytorch_lora_weights.safetensors (method `lora`), beside it
-    learned_embeds.safetensors (`pivotal`), or of method `full` unet/ and text_encoder/, or full_difference.safetensors.
-    Then training.json (settings, base model hash, seconds, losses); report.json, loss.png and samples.png, which tell
-    how it went and why these weights were kept; faces.json, the photos' faces, which images are compared with.
+    Writes the weights into outputs, float16 but for DoRA's lengths: pytorch_lora_weights.safetensors (method `lora`),
+    beside it learned_embeds.safetensors (`pivotal`), or of method `full` unet/ and text_encoder/, or
+    full_difference.safetensors. Then training.json (settings, base model hash, seconds, losses); report.json, loss.png
+    and samples.png, which tell how it went and why these weights were kept; faces.json, the photos' faces, which images
+    are compared with.
 
     Every `checkpointing_steps` train steps all that is needed to go on is in `checkpoints`, and on_step is called right
     after; a later call with the same settings and photos goes on from there, and ends with the same weights. After

@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 
 from gpu_worker.base_models.family import BaseModel
 from gpu_worker.errors import BadWeights
+from gpu_worker.generate.lora_files import read_lora
 from gpu_worker.train.adapters import check_method, check_resolution, open_parts, trained_parts
-from gpu_worker.weights import DIFFERENCE_FILE, open_base_model, save_difference, save_lora
+from gpu_worker.weights import DIFFERENCE_FILE, LORA_FILE, MAGNITUDE, open_base_model, save_difference, save_lora
 from tests.gpu_worker.train.taught import config_of
 
 
@@ -48,8 +49,28 @@ def test_diffusers_draws_the_same_with_what_was_saved(
     assert torch.allclose(states[0], states[1], atol=2e-3)
     assert torch.allclose(drawn[0], drawn[1], atol=5e-3)
     tensors = load_file(tmp_path / "pytorch_lora_weights.safetensors")
-    assert any("magnitude" in name for name in tensors) == use_dora
-    assert {tensor.dtype for tensor in tensors.values()} == {torch.float16}
+    assert any(MAGNITUDE in name for name in tensors) == use_dora
+    assert {tensor.dtype for name, tensor in tensors.items() if MAGNITUDE not in name} == {torch.float16}
+
+
+def test_doras_lengths_keep_their_digits(base: BaseModel, random_pocket: Path, tmp_path: Path) -> None:
+    """In the file, for the engine, and for diffusers, which draws with it in half precision too."""
+    taught = shaken(base, use_dora=True)
+    save_lora(taught, ("unet",), tmp_path)
+    learnt = {name.split(MAGNITUDE)[0]: p for name, p in taught.unet.named_parameters() if MAGNITUDE in name}
+    layers = {layer.module: layer.magnitude for layer in read_lora(tmp_path / LORA_FILE)}
+    assert layers.keys() == learnt.keys()
+    for module, lengths in layers.items():
+        assert lengths is not None
+        assert torch.equal(lengths.flatten(), learnt[module].flatten())
+    half = StableDiffusionPipeline.from_pretrained(random_pocket, safety_checker=None, dtype=torch.bfloat16)
+    half.load_lora_weights(tmp_path)
+    given = (torch.randn(1, 4, 16, 16), torch.randn(1, 12, 32))
+    with torch.no_grad():
+        expected = taught.unet(given[0], 5, given[1]).sample
+        drawn = half.unet(given[0].bfloat16(), 5, given[1].bfloat16()).sample
+    assert drawn.dtype == torch.bfloat16
+    assert torch.allclose(drawn.float(), expected, atol=0.1)
 
 
 def test_targets_are_the_denoisers_alone(base: BaseModel) -> None:
