@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.prompts import fill
 from gpu_worker.stage import StageConfig
-from gpu_worker.train.defaults import training_defaults
+from gpu_worker.train.defaults import training_defaults, usual_of
 
 if TYPE_CHECKING:
     import torch
@@ -116,12 +116,24 @@ class TrainConfig(Hyperparameters):
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> Self:
-        """Own settings of `params` over the base model's defaults; None means "not given"."""
+        """Own settings of `params` over the base model's defaults; None means "not given".
+
+        `model_fields_set` tells which were given.
+        """
         given = {key: value for key, value in params.items() if value is not None}
-        usual = training_defaults(given.get("base_model", str(WEIGHTS)), given.get("method"))
+        return cls._over(training_defaults(given.get("base_model", str(WEIGHTS)), given.get("method")), given)
+
+    def of_pipe(self, pipe: str) -> Self:
+        """The same given, for a base model that has been opened only now; `pipe` is the class of its pipe."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return self._over(usual_of(pipe, given.get("method")), given)
+
+    @classmethod
+    def _over(cls, usual: Mapping[str, Any], given: Mapping[str, Any]) -> Self:
         if given.get("optimizer") == "prodigy":
-            usual["learning_rate"] = 1.0  # it finds the rate, and this scales what it found
-        return cls.model_validate(usual | given)
+            usual = {**usual, "learning_rate": 1.0}  # it finds the rate, and this scales what it found
+        whole = cls.model_validate({**usual, **given})
+        return cls.model_construct(_fields_set=set(cls.model_fields).intersection(given), **dict(whole))
 
     @classmethod
     def check_operators(cls, settings: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from gpu_worker.base_models.folders import is_pocket, pipe_of
 from gpu_worker.base_models.pocket.people.vocabulary import GARMENT_COLOURS, SCENES
 
 GARMENTS = ("t-shirt", "shirt", "suit", "hoodie", "turtleneck")  # of the vocabulary: what any class noun wears
+OWN = "lora"  # every base model's own method
 UNOPENED = "StableDiffusionPipeline"  # what a repository of the hub is taken for until it is opened
 
 # Stable Diffusion 1.x and 2.x, whatever the method.
@@ -106,13 +107,17 @@ USUAL: dict[tuple[str, str], dict[str, Any]] = {
 def training_defaults(base_model: str, method: str | None) -> dict[str, Any]:
     """Settings of TrainConfig for this base model; `method` None takes the base model's own.
 
-    A repository of the hub, which nobody has looked into yet, is taken for Stable Diffusion 1.x or 2.x.
+    A repository of the hub is taken for Stable Diffusion 1.x or 2.x: who has opened it asks usual_of().
     """
-    method = method or "lora"
     if is_pocket(base_model):
-        return {"method": method} | _pocket(method)
+        return {"method": method or OWN} | _pocket(method or OWN)
     pipe = pipe_of(base_model)
-    return {"method": method} | USUAL.get((UNOPENED if pipe is None else pipe, method), {})
+    return usual_of(UNOPENED if pipe is None else pipe, method)
+
+
+def usual_of(pipe: str, method: str | None) -> dict[str, Any]:
+    """The same for base models of which diffusers makes a pipe of this class."""
+    return {"method": method or OWN} | USUAL.get((pipe, method or OWN), {})
 
 
 def _pocket(method: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from gpu_worker.base_models.folders import pipe_of
 from gpu_worker.device import pick_device, telling_out_of_memory
 from gpu_worker.evidence.limits import domain_of
 from gpu_worker.evidence.references import write_references
@@ -54,6 +55,8 @@ def train_dreambooth(
     with telling_out_of_memory():
         with clock.phase("load"):
             base = open_base_model(config.base_model, config.revision, pick_device(), opened_in(config))
+            if pipe_of(config.base_model) is None:  # a repository: nobody could tell its family before
+                config = config.of_pipe(type(base.pipe()).__name__)
             check_method(base, config)
             check_resolution(base, config)
             base_hash = hash_base_model(config.base_model, config.revision)

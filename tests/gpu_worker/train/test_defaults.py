@@ -53,7 +53,14 @@ def test_a_folder_that_tells_nothing_gets_what_is_usual_of_all(tmp_path: Path, t
     assert training_defaults(str(tmp_path), None) == {"method": "lora"}
 
 
-def test_a_repository_is_taken_for_stable_diffusion() -> None:
+@pytest.mark.parametrize("asked", [{}, {"optimizer": "prodigy"}, {"rank": 3, "method": "lora", "seed": None}])
+def test_a_repository_that_was_opened_gets_what_a_folder_of_its_family_gets(tmp_path: Path, asked: Any) -> None:
+    folder = folder_of(tmp_path, "FluxPipeline")
+    opened = TrainConfig.from_params({"base_model": "owner/name"} | asked).of_pipe("FluxPipeline")
+    assert opened.model_copy(update={"base_model": folder}) == TrainConfig.from_params({"base_model": folder} | asked)
+
+
+def test_a_repository_is_taken_for_stable_diffusion_until_it_is_opened() -> None:
     assert TrainConfig.from_params({"base_model": "owner/name"}).learning_rate == 1e-4
     assert TrainConfig.from_params({"base_model": "owner/name", "method": "full"}).learning_rate == 2e-6
     assert TrainConfig.from_params({"base_model": "owner/name"}).snr_gamma == 5

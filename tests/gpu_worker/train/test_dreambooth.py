@@ -15,6 +15,7 @@ from gpu_worker.errors import BadWeights, OutOfMemory, TooLarge, TrainingDiverge
 from gpu_worker.images import read_rgb, write_png
 from gpu_worker.train import TrainConfig, dreambooth, train_dreambooth
 from gpu_worker.weights import DIFFERENCE_FILE, LORA_FILE, TOKENS_FILE, hash_base_model, open_base_model
+from tests.gpu_worker.base_models import tiny
 from tests.gpu_worker.evidence.tiny_clip import untrained_clip
 
 SMALL: dict[str, Any] = {
@@ -287,6 +288,19 @@ def test_a_method_that_the_family_lacks_is_told_before_any_work(
     with pytest.raises(BadWeights, match="lora only"):
         trained(inputs, "out", random_pocket, on_step=lines, **settings)
     assert lines.lines == []
+
+
+def test_a_repository_is_trained_as_its_family_is(
+    inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tiny.seeded(tiny.stable_diffusion_xl, tmp_path / "fetched")
+    monkeypatch.setattr(dreambooth, "open_base_model", lambda _, *more: open_base_model(str(folder), *more))
+    asked = {"base_model": "owner/name"} | SMALL
+    outputs = trained(inputs, "out", Path("owner/name"))
+    config = json.loads((outputs / "training.json").read_text())["config"]
+    assert TrainConfig.from_params(asked).train_text_encoder  # as of Stable Diffusion 1.x
+    assert not config["train_text_encoder"]
+    assert config.items() >= {name: value for name, value in asked.items() if name != "base_model"}.items()
 
 
 def test_another_trainings_checkpoint_is_left_alone(inputs: Path, random_pocket: Path) -> None:
