@@ -1,10 +1,12 @@
-"""Pocket's shape: a Stable-Diffusion pipe that two CPU cores can train, and its folder with random weights.
+"""Pocket's shapes: Stable-Diffusion pipes that two CPU cores can train, and folders of them with random weights.
 
-No training here. Sizes: text encoder 1.5 M, VAE 1.5 M, unet 11 M parameters; 64 px images, 16x16x8 latents.
+No training here. FIRST is what ships: 64 px, text encoder 1.5 M, VAE 1.5 M, unet 11 M parameters. The others are
+candidates for 128 px; which of them is trained, SECOND says.
 """
 
 import argparse
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +15,65 @@ from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNe
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from gpu_worker.base_models.pocket.tokenizer import MAX_LENGTH, build_tokenizer
-from gpu_worker.base_models.pocket.words import WORDS
+from gpu_worker.base_models.pocket.words import MORE_WORDS, WORDS
 
-RESOLUTION = 64  # px; what two cores can learn in an hour
-LATENT_CHANNELS = 8  # four blur eyes and glasses at this size
-LATENT_SIDE = RESOLUTION // 4
-TEXT_WIDTH = 160
+GROUP = 4  # channels to a group at least: alone, a channel loses its brightness
 
 
-def build_pipe(seed: int) -> Any:
-    """A pocket pipe with random float32 weights, the same for the same seed."""
+@dataclass(frozen=True)
+class Shape:
+    """All that tells one pocket from another before training. `resolution` in px.
+
+    The VAE halves a side once for each of `vae_channels` but the first. `unet_channels` are the unet's levels, the
+    first of them at the latents' own size; `attends` says which of them read the prompt. `heads` of attention each.
+    """
+
+    resolution: int
+    latent_channels: int
+    vae_channels: tuple[int, ...]
+    unet_channels: tuple[int, ...]
+    attends: tuple[bool, ...]
+    layers: int = 1
+    heads: int = 4
+    text_width: int = 160
+    words: tuple[str, ...] = WORDS
+
+    @property
+    def factor(self) -> int:
+        """Pixels to a latent, each way."""
+        return 2 ** (len(self.vae_channels) - 1)
+
+    @property
+    def latent_side(self) -> int:
+        return self.resolution // self.factor
+
+
+# 64 px is what two cores learn in an hour; eight channels, as four blur eyes and glasses at this size.
+FIRST = Shape(64, 8, (16, 48, 96), (64, 128, 192), (False, True, True))
+
+KNOWN = WORDS + MORE_WORDS
+AT_FOUR, AT_EIGHT = (16, 48, 96), (16, 32, 64, 128)
+# As much as two cores learn at 80 ms an image, 0.7 G multiplications and additions forward: wide at 16 x 16, where
+# faces are drawn, rather than deep. At 32 x 32 one more level stands before, and less is left for the others.
+WIDE, BEFORE = (96, 160, 224), (32, 64, 160, 224)
+FOUR_BY_4 = Shape(128, 4, AT_FOUR, BEFORE, (False, False, True, True), words=KNOWN)
+EIGHT_BY_8 = Shape(128, 8, AT_EIGHT, WIDE, (False, True, True), words=KNOWN)
+EIGHT_BY_16 = Shape(128, 16, AT_EIGHT, WIDE, (False, True, True), words=KNOWN)
+SHAPES = {"first": FIRST, "four-by-4": FOUR_BY_4, "eight-by-8": EIGHT_BY_8, "eight-by-16": EIGHT_BY_16}
+SECOND = "eight-by-16"  # the one that trainings take; `tests.benchmarks.people.ceiling` compares them
+SHAPE_OPTION: dict[str, Any] = {"choices": tuple(SHAPES), "default": SECOND, "help": "which pocket"}
+
+
+def build_pipe(seed: int, shape: Shape = FIRST) -> Any:
+    """A pocket pipe with random float32 weights, the same for the same seed and shape."""
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
-        tokenizer = build_tokenizer(list(WORDS), Path(folder))
+        tokenizer = build_tokenizer(list(shape.words), Path(folder))
     pipe: Any = StableDiffusionPipeline(
-        vae=new_vae(),
-        text_encoder=new_text_encoder(tokenizer),
+        vae=new_vae(shape),
+        text_encoder=new_text_encoder(tokenizer, shape),
         tokenizer=tokenizer,
-        unet=new_unet(),
+        unet=new_unet(shape),
         scheduler=new_scheduler(),
         safety_checker=None,
         feature_extractor=None,
@@ -40,19 +83,19 @@ def build_pipe(seed: int) -> Any:
     return pipe
 
 
-def build(seed: int, folder: Path) -> Path:
+def build(seed: int, folder: Path, shape: Shape = FIRST) -> Path:
     """Write a pocket with random weights into `folder` (diffusers' format, safetensors) and return it."""
-    build_pipe(seed).save_pretrained(folder, safe_serialization=True)
+    build_pipe(seed, shape).save_pretrained(folder, safe_serialization=True)
     return folder
 
 
-def new_text_encoder(tokenizer: Any) -> Any:
+def new_text_encoder(tokenizer: Any, shape: Shape) -> Any:
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
-            hidden_size=TEXT_WIDTH,
-            intermediate_size=4 * TEXT_WIDTH,
-            projection_dim=TEXT_WIDTH,
+            hidden_size=shape.text_width,
+            intermediate_size=4 * shape.text_width,
+            projection_dim=shape.text_width,
             num_hidden_layers=4,
             num_attention_heads=5,
             max_position_embeddings=MAX_LENGTH,
@@ -63,32 +106,33 @@ def new_text_encoder(tokenizer: Any) -> Any:
     ).eval()
 
 
-def new_vae() -> Any:
+def new_vae(shape: Shape) -> Any:
+    levels = len(shape.vae_channels)
     vae: Any = AutoencoderKL(
-        sample_size=RESOLUTION,
-        latent_channels=LATENT_CHANNELS,
-        block_out_channels=(16, 48, 96),
+        sample_size=shape.resolution,
+        latent_channels=shape.latent_channels,
+        block_out_channels=shape.vae_channels,
         layers_per_block=1,
-        norm_num_groups=4,  # four channels to a group at least: alone, a channel loses its brightness
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
+        norm_num_groups=min(shape.vae_channels) // GROUP,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
         scaling_factor=1.0,
     )
     return vae.eval()
 
 
-def new_unet() -> Any:
+def new_unet(shape: Shape) -> Any:
     unet: Any = UNet2DConditionModel(
-        sample_size=LATENT_SIDE,
-        in_channels=LATENT_CHANNELS,
-        out_channels=LATENT_CHANNELS,
-        block_out_channels=(64, 128, 192),
-        layers_per_block=1,
-        cross_attention_dim=TEXT_WIDTH,
-        attention_head_dim=4,  # so diffusers calls the number of heads: 32 and 48 channels each
-        norm_num_groups=16,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        sample_size=shape.latent_side,
+        in_channels=shape.latent_channels,
+        out_channels=shape.latent_channels,
+        block_out_channels=shape.unet_channels,
+        layers_per_block=shape.layers,
+        cross_attention_dim=shape.text_width,
+        attention_head_dim=shape.heads,  # so diffusers calls the number of heads
+        norm_num_groups=min(16, min(shape.unet_channels) // GROUP),
+        down_block_types=tuple("CrossAttnDownBlock2D" if a else "DownBlock2D" for a in shape.attends),
+        up_block_types=tuple("CrossAttnUpBlock2D" if a else "UpBlock2D" for a in reversed(shape.attends)),
     )
     return unet.eval()
 
@@ -113,8 +157,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=main.__doc__)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--seed", type=int, default=0)
+    arguments.add_argument("--shape", **SHAPE_OPTION)
     given = arguments.parse_args()
-    build(given.seed, given.folder)
+    build(given.seed, given.folder, SHAPES[given.shape])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The words that pocket's tokenizer keeps whole: those of the captions and of prompts near them.
 
-Only words; a new one at the end of the list changes the vocabulary, so trained weights want training again.
+Only words. Trained weights keep a tokenizer of their own in their folder; a new word here changes the vocabulary of
+those that are trained next.
 """
 
 _TEXT = """
@@ -29,3 +30,5 @@ colour color coloured colored very very one two three simple solid festive party
 buzzed tower middle aged front - 's wearing looking
 """
 WORDS: tuple[str, ...] = tuple(dict.fromkeys(_TEXT.split()))
+# What the first weights have no token for.
+MORE_WORDS: tuple[str, ...] = ("beanie",)
