@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,29 @@ LOG_STEPS = 20
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: train steps over all resumptions, and not seconds, so that every machine does the same."""
+    """How long to train: train steps over all resumptions, and not seconds, so that every machine does the same.
+
+    A long training may be cut into `pieces` of as many train steps each, made one after the other and maybe elsewhere:
+    each starts from the averaged weights of the one before, with an optimiser that knows nothing yet.
+    """
 
     steps: int
     checkpoint_seconds: float = 180.0  # a crash costs three minutes at most
+    piece: int = 1
+    pieces: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.piece <= self.pieces:
+            raise ValueError(f"piece {self.piece} of {self.pieces}")
 
     def progress(self, step: int) -> float:
         """Share of the budget used, 0..1."""
         return min(1.0, step / self.steps)
+
+    def rate(self, progress: float) -> float:
+        """Share of the learning rate at this progress: one cosine over all pieces, so that only the last ends low."""
+        along = (self.piece - 1 + progress) / self.pieces
+        return FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * along))
 
 
 @dataclass
@@ -127,7 +142,7 @@ def run(
     clock, kept = time.monotonic(), time.monotonic()
     due = {seconds: time.monotonic() + seconds for seconds in hooks}
     while (progress := budget.progress(training.step)) < 1.0:
-        recent.append(_train_step(training, progress, loss_of_batch))
+        recent.append(_train_step(training, budget.rate(progress), loss_of_batch))
         now = time.monotonic()
         training.seconds += now - clock
         clock = now
@@ -140,14 +155,15 @@ def run(
         for seconds in [s for s, at in due.items() if now > at]:
             hooks[seconds]()
             due[seconds] = time.monotonic() + seconds
+    if recent:
+        _log(training, recent, 1.0)
     training.save()
 
 
-def _train_step(training: Training, progress: float, loss_of_batch: Callable[[], torch.Tensor]) -> float:
+def _train_step(training: Training, rate: float, loss_of_batch: Callable[[], torch.Tensor]) -> float:
     warm = min(1.0, (training.step + 1) / WARMUP_STEPS)
-    cosine = FINAL_RATE + (1 - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * progress))
     for group in training.optimiser.param_groups:
-        group["lr"] = training.learning_rate * warm * cosine
+        group["lr"] = training.learning_rate * warm * rate
     loss = loss_of_batch()
     loss.backward()
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
@@ -166,12 +182,22 @@ def _log(training: Training, recent: list[float], progress: float) -> None:
     )
 
 
-def train_command(work: Callable[..., None], folders: tuple[str, ...], steps: int) -> None:
-    """The command line of a training: `work(*folders, budget)`."""
+def train_command(
+    work: Callable[..., None],
+    folders: tuple[str, ...],
+    steps: int,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> None:
+    """The command line of a training: `work(*folders, budget, **options)`; `options` are argparse's, by name."""
     arguments = argparse.ArgumentParser(description=work.__doc__)
     for folder in folders:
         arguments.add_argument(folder, type=Path)
-    arguments.add_argument("--steps", type=int, default=steps, help="train steps, over all resumptions")
-    given = arguments.parse_args()
+    arguments.add_argument("--steps", type=int, default=steps, help="train steps of this piece, over all resumptions")
+    arguments.add_argument("--piece", type=int, default=1, help="which piece of a training that is cut into --pieces")
+    arguments.add_argument("--pieces", type=int, default=1)
+    for name, how in (options or {}).items():
+        arguments.add_argument(f"--{name.replace('_', '-')}", **how)
+    given = vars(arguments.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    work(*(getattr(given, folder) for folder in folders), Budget(given.steps))
+    budget = Budget(given["steps"], piece=given["piece"], pieces=given["pieces"])
+    work(*(given[folder] for folder in folders), budget, **{name: given[name] for name in options or {}})

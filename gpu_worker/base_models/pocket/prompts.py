@@ -26,6 +26,14 @@ TEST_PROMPTS = (
     "a photo of a man with short blond hair, looking surprised, wearing an orange shirt, in space",
     "a photo of a person",
     "a photo of a man, wearing a purple hoodie, at sunset",
+    "a photo of a woman with curly brown hair, brown skin, smiling, wearing a white sweater, in a library",
+    "a photo of a man with buzzed grey hair, tan skin, a grey goatee, wearing a green vest, in a kitchen",
+    "a photo of a woman with a blond ponytail, light skin, freckles, wearing a striped blue t-shirt, in a park",
+    "a photo of a man with short brown hair, pale skin, a beanie, wearing a black jacket, in the mountains",
+    "a photo of a woman with wavy black hair, tan skin, a hat, wearing a red dress, in front of a tower",
+    "a photo of a man with long white hair, light skin, a white beard, glasses, wearing a blue shirt, in a cafe",
+    "a photo of a woman with curly blue hair, dark skin, wearing an orange turtleneck, on a green background",
+    "a photo of a person with short red hair, a red moustache, a cap, wearing a yellow t-shirt, in a street",
 )
 
 

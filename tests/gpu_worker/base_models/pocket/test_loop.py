@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -12,6 +11,7 @@ from torch import nn
 from gpu_worker.base_models.pocket.drawings import Drawings
 from gpu_worker.base_models.pocket.loop import Budget, Training, run
 from gpu_worker.base_models.pocket.train_vae import train_vae
+from tests.gpu_worker.base_models.pocket.conftest import TINY
 
 
 class Killed(Exception):
@@ -65,22 +65,26 @@ def test_the_budget_ends_by_steps() -> None:
     assert [Budget(steps=10).progress(step) for step in (0, 5, 12)] == [0, 0.5, 1]
 
 
-def test_the_vae_resumes_bit_equal(tmp_path: Path) -> None:
-    folder = shards(tmp_path / "drawings")
-    whole = train_vae(Drawings(folder, 64), tmp_path / "whole", Budget(steps=3))
+def test_pieces_share_one_course_of_the_learning_rate() -> None:
+    whole = [Budget(steps=30).rate(progress) for progress in (0, 1 / 3, 2 / 3, 1)]
+    second, third = Budget(10, piece=2, pieces=3), Budget(10, piece=3, pieces=3)
+    assert [second.rate(0), third.rate(0)] == pytest.approx(whole[1:3])
+    assert [second.rate(1), third.rate(1)] == pytest.approx(whole[2:])
+
+
+@pytest.mark.parametrize("piece", [0, 4])
+def test_there_is_no_piece_outside(piece: int) -> None:
+    with pytest.raises(ValueError, match=f"piece {piece} of 3"):
+        Budget(10, piece=piece, pieces=3)
+
+
+def test_the_vae_resumes_bit_equal(drawings_folder: Path, tmp_path: Path) -> None:
+    def drawings() -> Drawings:
+        return Drawings(drawings_folder, TINY.resolution)
+
+    whole = train_vae(drawings(), tmp_path / "whole", Budget(steps=3), TINY)
     with pytest.raises(Killed):
-        train_vae(Drawings(folder, 64), tmp_path / "cut", KilledAt(steps=3, checkpoint_seconds=0))
-    again = train_vae(Drawings(folder, 64), tmp_path / "cut", Budget(steps=3))
+        train_vae(drawings(), tmp_path / "cut", KilledAt(steps=3, checkpoint_seconds=0), TINY)
+    again = train_vae(drawings(), tmp_path / "cut", Budget(steps=3), TINY)
     pairs = zip(whole.state_dict().values(), again.state_dict().values(), strict=True)
     assert all(torch.equal(one, two) for one, two in pairs)
-
-
-def shards(folder: Path) -> Path:
-    """Two shards of noise in the form that the drawer writes."""
-    folder.mkdir()
-    for number in range(2):
-        rng = np.random.default_rng(number)
-        noise = rng.integers(0, 256, (6, 128, 128, 3), dtype=np.uint8)
-        np.savez(folder / f"shard-{number:05}.npz", images=noise, alphas=noise[..., 0])
-        (folder / f"shard-{number:05}.jsonl").write_text('{"person": 0, "attributes": {}}\n' * 6)
-    return folder
