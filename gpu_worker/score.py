@@ -6,7 +6,9 @@ trained here (see base_models/pocket/train_scorer.py).
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,25 +19,38 @@ from torch.nn import functional
 
 IDENTITY = ("hair_colour", "hair_style", "skin", "beard")  # what a subject keeps from photo to photo
 PROMPT = ("garment", "scene")  # what a prompt changes
-SIDE = 64  # px; pocket's own size
 BATCH = 64
-CHANNELS = (32, 64, 128, 160)
 GRID = 4  # places kept per side: a beard is below, hair above
+HIDDEN_BY_HATS = ("hair_style",)  # under most of them only the ends of long hair are seen
+
+
+@dataclass(frozen=True)
+class ScorerShape:
+    """The side of what it looks at, px, and the channels of its levels; each but the last halves the side.
+
+    `deep`: each level has a second convolution, whose answer is added.
+    """
+
+    side: int = 64
+    channels: tuple[int, ...] = (32, 64, 128, 160)
+    deep: bool = False
+
+
+FIRST = ScorerShape()  # that of a scorer.json which says nothing of it
 
 
 class AttributeNetwork(nn.Module):
-    """Images float (N, 3, 64, 64) in [-1, 1] → logits (N, values) for each attribute."""
+    """Images float (N, 3, side, side) in [-1, 1] → logits (N, values) for each attribute."""
 
-    def __init__(self, heads: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, heads: Mapping[str, Sequence[str]], shape: ScorerShape = FIRST) -> None:
         super().__init__()
+        self.shape = shape
         blocks: list[nn.Module] = []
         before = 3
-        for channels in CHANNELS:
-            blocks += [
-                nn.Conv2d(before, channels, 3, stride=2 if channels != CHANNELS[-1] else 1, padding=1),
-                nn.GroupNorm(8, channels),
-                nn.SiLU(),
-            ]
+        for number, channels in enumerate(shape.channels, start=1):
+            blocks += _step(before, channels, stride=1 if number == len(shape.channels) else 2)
+            if shape.deep:
+                blocks.append(_Added(channels))
             before = channels
         self.body = nn.Sequential(*blocks)
         self.narrow = nn.Conv2d(before, 64, 1)
@@ -48,6 +63,22 @@ class AttributeNetwork(nn.Module):
         return {name: head(seen) for name, head in self.heads.items()}
 
 
+class _Added(nn.Module):
+    """He et al., "Deep Residual Learning for Image Recognition", 2015."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.step = nn.Sequential(*_step(channels, channels, stride=1))
+
+    def forward(self, seen: torch.Tensor) -> torch.Tensor:
+        added: torch.Tensor = seen + self.step(seen)
+        return added
+
+
+def _step(before: int, after: int, stride: int) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 3, stride=stride, padding=1), nn.GroupNorm(8, after), nn.SiLU()]
+
+
 class AttributeScorer:
     """The trained network and the words of its heads."""
 
@@ -55,20 +86,27 @@ class AttributeScorer:
         self.network = network.eval()
         self.values = {name: tuple(words) for name, words in values.items()}
 
+    @property
+    def side(self) -> int:
+        """Of the images that the network looks at, px; all others are brought to it."""
+        return self.network.shape.side
+
     @classmethod
     def load(cls, folder: Path | str) -> "AttributeScorer":
         """Open scorer.json and scorer.safetensors in `folder`. Raises OSError when they are not there."""
-        values = json.loads((Path(folder) / "scorer.json").read_text())["values"]
-        network = AttributeNetwork(values)
+        told = json.loads((Path(folder) / "scorer.json").read_text())
+        shape = _shape(told["network"]) if "network" in told else FIRST
+        network = AttributeNetwork(told["values"], shape)
         network.load_state_dict(load_file(Path(folder) / "scorer.safetensors"))
-        return cls(network, values)
+        return cls(network, told["values"])
 
     def save(self, folder: Path, facts: Mapping[str, object]) -> None:
-        """Write both files; `facts` (accuracies, how trained) go into scorer.json beside the words."""
+        """Write both files; `facts` (accuracies, how trained) go into scorer.json beside the words and the shape."""
         folder.mkdir(parents=True, exist_ok=True)
         half = {name: tensor.half().contiguous() for name, tensor in self.network.state_dict().items()}
         save_file(half, folder / "scorer.safetensors")
-        (folder / "scorer.json").write_text(json.dumps({"values": self.values, **facts}, indent=1) + "\n")
+        told = {"values": self.values, "network": asdict(self.network.shape), **facts}
+        (folder / "scorer.json").write_text(json.dumps(told, indent=1) + "\n")
 
     @torch.no_grad()
     def probabilities(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -101,12 +139,18 @@ class AttributeScorer:
 
     def _batch(self, images: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
         pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float()
-        if pixels.shape[-2:] != (SIDE, SIDE):
-            pixels = functional.interpolate(pixels, (SIDE, SIDE), mode="bilinear", antialias=True)
+        if pixels.shape[-2:] != (self.side, self.side):
+            pixels = functional.interpolate(pixels, (self.side, self.side), mode="bilinear", antialias=True)
         logits = self.network(pixels / 127.5 - 1.0)
         return {name: values.softmax(dim=1).numpy() for name, values in logits.items()}
 
 
+def _shape(told: Mapping[str, Any]) -> ScorerShape:
+    return ScorerShape(told["side"], tuple(told["channels"]), told["deep"])
+
+
 def visible(attribute: str, attributes: Mapping[str, str]) -> bool:
-    """Whether a picture with `attributes` can show this one: a bald head has no hair colour."""
+    """Whether a picture with `attributes` can show this one: a bald head has no hair colour, a hat hides the cut."""
+    if attribute in HIDDEN_BY_HATS:
+        return attributes.get("hat", "none") == "none"
     return attribute != "hair_colour" or attributes.get("hair_style") != "bald"

@@ -20,7 +20,7 @@ from gpu_worker.evidence.references import References, largest_face
 from gpu_worker.gate.photo_set import SetLimits
 from gpu_worker.images import read_rgb
 from gpu_worker.prompts import fill
-from gpu_worker.score import IDENTITY, SIDE, AttributeScorer
+from gpu_worker.score import IDENTITY, AttributeScorer
 from gpu_worker.train.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class AttributeLikeness:
 
     def __init__(self, scorer: AttributeScorer, photos: Sequence[np.ndarray]) -> None:
         self.scorer = scorer
-        beliefs = scorer.probabilities(np.stack([_small(photo) for photo in photos]))
+        beliefs = scorer.probabilities(np.stack([_small(photo, scorer.side) for photo in photos]))
         self.wanted = {
             name: words[int(beliefs[name].mean(axis=0).argmax())]
             for name, words in scorer.values.items()
@@ -171,8 +171,8 @@ def _photos(inputs: Path, *folders: str) -> list[np.ndarray]:
     return [read_rgb(path) for path in paths if path.stem.isdigit()]
 
 
-def _small(image: np.ndarray) -> np.ndarray:
-    return np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
+def _small(image: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BOX))
 
 
 def _hash(image: np.ndarray) -> "ImageHash":
