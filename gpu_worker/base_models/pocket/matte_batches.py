@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from gpu_worker.base_models.pocket.drawings import held_out
+from gpu_worker.base_models.pocket.drawings import held_out, shrink
 from gpu_worker.base_models.pocket.people import shards
 from gpu_worker.base_models.pocket.people.scenes import SCENES, scene
 from gpu_worker.matting.pocket_network import SIDE
@@ -37,8 +37,8 @@ def read_people(folder: Path) -> tuple[People, People]:
     images, alphas, kept = [], [], []
     for path, rows in shards.read(folder):
         with np.load(path) as arrays:
-            images.append(torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2))
-            alphas.append(torch.from_numpy(arrays["alphas"])[:, None])
+            images.append(shrink(arrays["images"], SIDE))
+            alphas.append(shrink(arrays["alphas"][..., None], SIDE))
         kept += [held_out(str(row["person"])) for row in rows]
     if not kept:
         raise ValueError(f"no drawings in {folder}")

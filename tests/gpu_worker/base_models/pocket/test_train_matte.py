@@ -91,6 +91,16 @@ def test_backgrounds_are_many_kinds_and_the_seeds() -> None:
     assert len({background.numpy().tobytes() for background in backgrounds}) == 10
 
 
+def test_drawings_of_another_size_are_brought_to_the_networks(tmp_path: Path) -> None:
+    shape = (3, 192, 192)
+    np.savez(tmp_path / "shard-00000.npz", images=np.zeros((*shape, 3), np.uint8), alphas=np.full(shape, 9, np.uint8))
+    (tmp_path / "shard-00000.jsonl").write_text("".join(f'{{"person": {n}}}\n' for n in range(3)))
+    people, kept = read_people(tmp_path)
+    alphas = torch.cat([people.alphas, kept.alphas])
+    assert alphas.shape == (3, 1, SIDE, SIDE)
+    assert alphas.unique().tolist() == [9]
+
+
 def test_the_tests_own_photographs_are_not_learnt() -> None:
     assert not {"astronaut", "coffee", "gravel"} & set(PHOTOGRAPHS)
 
