@@ -8,7 +8,7 @@ TORCH_INDEX ?=
 EXTRAS := api,monitoring,local,gpu,draw,rembg,dev
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline bench-generate bench-upscale bench-train bench-quality ablate compose-test pocket clean
+.PHONY: help install demo up test test-fast chaos soak test-chaos lint format bench bench-photos bench-pipeline bench-generate bench-upscale bench-train bench-quality bench-people ablate compose-test pocket clean
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -74,14 +74,17 @@ bench-train: install ## the trainer against the bare loop and a plain script
 bench-quality: install ## the default recipe against that of diffusers' example: two hours, goes on where it stopped
 	$(BIN)/python -m tests.benchmarks.quality --write-docs
 
+bench-people: install ## do pocket's people and its subjects look like themselves to a face network: hours, goes on where it stopped
+	$(BIN)/python -m tests.benchmarks.people --write-docs
+
 ablate: install ## what each trick of the default recipe is worth: hours, goes on where it stopped
 	$(BIN)/python -m tests.benchmarks.ablate
 
 compose-test: install ## build both images, bring the stack up, send one job, take all down
 	bash tests/compose/run.sh
 
-pocket: install ## draw people and train the pocket base model anew (hours)
-	bash tools/train_pocket.sh
+pocket: install ## draw people and train a piece of the pocket base model: hours; PIECE=2 goes on from piece 1
+	bash tools/train_pocket.sh pocket-training --piece $(or $(PIECE),1)
 
 clean: ## remove what was made here
 	rm -rf $(VENV) photogen-demo build *.egg-info

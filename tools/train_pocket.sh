@@ -1,21 +1,64 @@
 #!/usr/bin/env bash
-# Draws people and trains the pocket base model and matte network on them: about two and three quarter hours of two cores that do
-# nothing else. Resumable: run it again.
+# Draws people and trains the pocket base model on them, in pieces: each has people of its own and goes on from the
+# packaged weights of the piece before, so that nothing else is to be kept. The first piece also trains the VAE, and the
+# matte network. A piece takes about two and a half hours of two cores that do nothing else.
+#
+#   tools/train_pocket.sh [WORK] [--piece N] [--pieces M] [--weights FOLDER]
+#
+# Resumable: run it again and it goes on where it stopped; what is done is not done again. WORK can be thrown away when
+# the piece is packaged. COUNT, VAE_STEPS, UNET_STEPS, SCORER_STEPS and MATTE_STEPS change how much is done.
 # Needs EGL for drawing (Debian: libegl1 libgl1-mesa-dri); no display, no GPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-work=${1:-pocket-training}
-python=.venv/bin/python
-pocket=gpu_worker.base_models.pocket
-count=9000
-
-mkdir -p "$work"
-$python -m $pocket.people "$work/drawings" --count $count --size 128 --workers 2 --seed 0
-$python -m $pocket.train_vae "$work/drawings" "$work"
-$python -m $pocket.train_unet "$work/drawings" "$work/vae" "$work"
-$python -m $pocket.train_scorer "$work/drawings" "$work/vae" "$work"
-$python -m $pocket.train_matte "$work/drawings" "$work"
-for kind in safetensors json; do
-    cp "$work/matte.$kind" gpu_worker/matting/weights/pocket.$kind
+work=pocket-training piece=1 pieces=3 weights=gpu_worker/base_models/pocket/second
+while (($#)); do
+    case $1 in
+    --piece) piece=$2 && shift 2 ;;
+    --pieces) pieces=$2 && shift 2 ;;
+    --weights) weights=$2 && shift 2 ;;
+    --*) echo "unknown option $1" >&2 && exit 2 ;;
+    *) work=$1 && shift ;;
+    esac
 done
-$python -m $pocket.package "$work" gpu_worker/base_models/pocket/weights --drawings $count
+python=${PYTHON:-.venv/bin/python}
+pocket=gpu_worker.base_models.pocket
+count=${COUNT:-7000}
+here=$work/piece-$piece drawings=$work/piece-$piece/drawings
+
+once() { # NAME COMMAND...: not again when an earlier run did it
+    local name=$1 && shift
+    [ -e "$here/$name.done" ] && return
+    echo "$(date +%H:%M) piece $piece: $name"
+    "$@"
+    touch "$here/$name.done"
+}
+
+keep() { rm -rf "$2" && cp -r "$1" "$2"; }
+
+mkdir -p "$here"
+train=(--piece "$piece" --pieces "$pieces")
+vae=$here/vae start=()
+if ((piece > 1)); then
+    # What this piece starts from lies where its own weights will lie: it is kept aside first.
+    [ -e "$weights/pocket.json" ] || { echo "$weights holds nothing of piece $((piece - 1))" >&2 && exit 1; }
+    once start keep "$weights" "$here/start"
+    vae=$here/start/vae start=(--start-from "$here/start")
+fi
+
+# Ten: below lie the people of earlier weights.
+once drawings $python -m $pocket.people "$drawings" --count "$count" --size 192 --whole --workers 2 --seed $((10 + piece))
+if ((piece == 1)); then
+    once vae $python -m $pocket.train_vae "$drawings" "$here" ${VAE_STEPS:+--steps "$VAE_STEPS"}
+fi
+once unet $python -m $pocket.train_unet "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" \
+    ${UNET_STEPS:+--steps "$UNET_STEPS"}
+once scorer $python -m $pocket.train_scorer "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" \
+    ${SCORER_STEPS:+--steps "$SCORER_STEPS"}
+once package $python -m $pocket.package "$here" "$weights" --drawings "$count" --piece "$piece" "${start[@]}"
+if ((piece == 1)); then
+    once matte $python -m $pocket.train_matte "$drawings" "$here" ${MATTE_STEPS:+--steps "$MATTE_STEPS"}
+    for kind in safetensors json; do
+        cp "$here/matte.$kind" gpu_worker/matting/weights/pocket.$kind
+    done
+fi
+echo "piece $piece of $pieces is in $weights: look at its sheet.jpg, then commit it"
