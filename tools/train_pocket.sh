@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Draws people and trains the pocket base model on them, in pieces: each has people of its own and goes on from the
-# packaged weights of the piece before, so that nothing else is to be kept. The first piece also trains the VAE, and the
-# matte network. A piece takes about two and a half hours of two cores that do nothing else.
+# packaged weights of the piece before, so that nothing else is to be kept. The first piece also trains the VAE, the last
+# one the matte network. A piece takes about two and a half hours of two cores that do nothing else.
 #
 #   tools/train_pocket.sh [WORK] [--piece N] [--pieces M] [--weights FOLDER]
 #
@@ -23,6 +23,7 @@ done
 python=${PYTHON:-.venv/bin/python}
 pocket=gpu_worker.base_models.pocket
 count=${COUNT:-7000}
+unet_steps=${UNET_STEPS:-$((piece == 1 ? 2000 : 3500))} # the first piece's time goes to the VAE
 here=$work/piece-$piece drawings=$work/piece-$piece/drawings
 
 once() { # NAME COMMAND...: not again when an earlier run did it
@@ -33,14 +34,18 @@ once() { # NAME COMMAND...: not again when an earlier run did it
     touch "$here/$name.done"
 }
 
-keep() { rm -rf "$2" && cp -r "$1" "$2"; }
+keep() { # FOLDER COPY, if the last piece in it is the one before this
+    local last
+    last=$(grep -o '"piece": [0-9]*' "$1/pocket.json" | tail -1 || true)
+    [ "$last" = "\"piece\": $((piece - 1))" ] || { echo "$1 does not end with piece $((piece - 1))" >&2 && exit 1; }
+    rm -rf "$2" && cp -r "$1" "$2"
+}
 
 mkdir -p "$here"
 train=(--piece "$piece" --pieces "$pieces")
 vae=$here/vae start=()
 if ((piece > 1)); then
     # What this piece starts from lies where its own weights will lie: it is kept aside first.
-    [ -e "$weights/pocket.json" ] || { echo "$weights holds nothing of piece $((piece - 1))" >&2 && exit 1; }
     once start keep "$weights" "$here/start"
     vae=$here/start/vae start=(--start-from "$here/start")
 fi
@@ -50,12 +55,11 @@ once drawings $python -m $pocket.people "$drawings" --count "$count" --size 192 
 if ((piece == 1)); then
     once vae $python -m $pocket.train_vae "$drawings" "$here" ${VAE_STEPS:+--steps "$VAE_STEPS"}
 fi
-once unet $python -m $pocket.train_unet "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" \
-    ${UNET_STEPS:+--steps "$UNET_STEPS"}
+once unet $python -m $pocket.train_unet "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" --steps "$unet_steps"
 once scorer $python -m $pocket.train_scorer "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" \
     ${SCORER_STEPS:+--steps "$SCORER_STEPS"}
 once package $python -m $pocket.package "$here" "$weights" --drawings "$count" --piece "$piece" "${start[@]}"
-if ((piece == 1)); then
+if ((piece == pieces)); then
     once matte $python -m $pocket.train_matte "$drawings" "$here" ${MATTE_STEPS:+--steps "$MATTE_STEPS"}
     for kind in safetensors json; do
         cp "$here/matte.$kind" gpu_worker/matting/weights/pocket.$kind

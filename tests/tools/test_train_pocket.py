@@ -16,7 +16,7 @@ FAKE = """#!/usr/bin/env bash
 echo "${@:2}" >> "$(dirname "$0")/asked"
 [ "$2" != "$STOPS" ] || exit 1
 [[ $2 == *train_matte ]] && touch "$4/matte.safetensors" "$4/matte.json"
-[[ $2 == *package ]] && mkdir -p "$4" && touch "$4/pocket.json"
+[[ $2 == *package ]] && mkdir -p "$4" && echo "{\\"piece\\": $8," > "$4/pocket.json"
 exit 0
 """
 POCKET = "gpu_worker.base_models.pocket"
@@ -47,11 +47,17 @@ def modules(asked: list[str]) -> list[str]:
     return [line.split()[0].removeprefix(f"{POCKET}.") for line in asked]
 
 
-def test_the_first_piece_trains_all(tree: Path) -> None:
+def test_the_first_piece_trains_the_vae(tree: Path) -> None:
     status, asked = run(tree)
     assert status == 0
-    assert modules(asked) == ["people", "train_vae", "train_unet", "train_scorer", "package", "train_matte"]
+    assert modules(asked) == ["people", "train_vae", "train_unet", "train_scorer", "package"]
     assert "--count 9 --size 192 --whole --workers 2 --seed 11" in asked[0]
+
+
+def test_the_last_piece_trains_the_matte_network(tree: Path) -> None:
+    status, asked = run(tree, "--pieces", "1")
+    assert status == 0
+    assert modules(asked)[-2:] == ["package", "train_matte"]
     assert (tree / "gpu_worker/matting/weights/pocket.safetensors").is_file()
 
 
@@ -72,8 +78,10 @@ def test_the_second_piece_goes_on_from_what_was_packaged(tree: Path) -> None:
     assert (tree / "work/piece-2/start/pocket.json").is_file()
 
 
-def test_a_second_piece_without_a_first_is_refused(tree: Path) -> None:
+def test_a_piece_that_does_not_follow_is_refused(tree: Path) -> None:
     assert run(tree, "--piece", "2") == (1, [])
+    run(tree)
+    assert run(tree, "--piece", "3") == (1, [])
 
 
 def test_an_unknown_option_is_refused(tree: Path) -> None:

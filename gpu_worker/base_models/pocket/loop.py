@@ -28,8 +28,8 @@ LOG_STEPS = 20
 class Budget:
     """How long to train: train steps over all resumptions, and not seconds, so that every machine does the same.
 
-    A long training may be cut into `pieces` of as many train steps each, made one after the other and maybe elsewhere:
-    each starts from the averaged weights of the one before, with an optimiser that knows nothing yet.
+    A long training may be cut into `pieces`, made one after the other and maybe elsewhere: each starts from the
+    averaged weights of the one before, with an optimiser that knows nothing yet.
     """
 
     steps: int
