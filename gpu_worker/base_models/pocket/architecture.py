@@ -41,7 +41,7 @@ class Shape:
     @property
     def factor(self) -> int:
         """Pixels to a latent, each way."""
-        return 2 ** (len(self.vae_channels) - 1)
+        return int(2 ** (len(self.vae_channels) - 1))
 
     @property
     def latent_side(self) -> int:
