@@ -29,7 +29,7 @@ RIM = 0.25  # of the ellipse's radius, over which a mask falls from 1 to 0
 def face_boxes(rows: Sequence[Mapping[str, Any]], size: int) -> np.ndarray:
     """The box of each line of a shard whose pictures are `size` px, float32 (N, 4)."""
     boxes = [_box(row.get("landmarks", {}), size) for row in rows]
-    return np.asarray(np.array(boxes, np.float32).reshape(-1, 4))
+    return np.array(boxes, np.float32).reshape(-1, 4)
 
 
 def mirrored(boxes: torch.Tensor) -> torch.Tensor:
