@@ -133,7 +133,9 @@ class TrainConfig(Hyperparameters):
         if given.get("optimizer") == "prodigy":
             usual = {**usual, "learning_rate": 1.0}  # it finds the rate, and this scales what it found
         whole = cls.model_validate({**usual, **given})
-        return cls.model_construct(_fields_set=set(cls.model_fields).intersection(given), **dict(whole))
+        set_here = set(cls.model_fields).intersection(given)
+        # pydantic's plugin for mypy names this class where cls may be another.
+        return cls.model_construct(_fields_set=set_here, **dict(whole))  # type: ignore[return-value]
 
     @classmethod
     def check_operators(cls, settings: Mapping[str, Any]) -> None:

@@ -83,9 +83,9 @@ def run(plan: Plan, clock: Clock) -> str:
     second = open_second(plan.work, plan.scale, plan.base_model, plan.base_hash)
     print(f"likeness_2: {second.told}", flush=True)
     laboratory = Laboratory(plan.base_model, plan.work, plan.results, second, clock)
-    for seed in plan.scale.test:
-        if plan.base_key(seed) not in plan.results:
-            laboratory.measure_base(seed, plan.base_look, plan.base_key(seed))
+    for key in plan.untrained:
+        if key not in plan.results:
+            laboratory.measure_base(int(key.customer), plan.base_look, key)
     while training := plan.next_training():
         print(f"{time.strftime('%H:%M:%S')} {training.recipe}, customer {training.customer}", flush=True)
         laboratory.measure(training)

@@ -6,6 +6,7 @@ The same prompts have the same seeds whatever is worn, so that recipes differ by
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from gpu_worker.evidence.findings import SCORES, Evidence
 from gpu_worker.generate import GenerateConfig, generate_images
 from gpu_worker.stage import OnStep
 from gpu_worker.subject_match import read_images
-from tests.benchmarks.quality_prompts import prompts
-from tests.benchmarks.quality_scale import IMAGE_STEPS, SEED, Look
+from tests.benchmarks.quality_prompts import Prompt
+from tests.benchmarks.quality_scale import IMAGE_STEPS, SEED
 
 CLASS_PROMPT = "a photo of a {token}"
 CLASS_SEED = 90_000  # of the images that drift is measured by; class images of trainings have small seeds
@@ -37,10 +38,12 @@ class Artist:
     def __init__(self, base_model: str, on_step: OnStep) -> None:
         self.base_model, self._on_step = base_model, on_step
 
-    def of_prompts(self, subject: Path | None, class_noun: str, look: Look, out: Path) -> Images:
-        """`look.images` of each prompt, in order; `subject` is a folder of weights, None: the base model alone."""
-        texts = tuple(prompt.text for prompt in prompts(look.prompts))
-        return self._draw(subject, class_noun, texts, look.images, SEED, out)
+    def of_prompts(
+        self, subject: Path | None, class_noun: str, asked: Sequence[Prompt], each: int, out: Path
+    ) -> Images:
+        """`each` images of each prompt, in order; `subject` is a folder of weights, None: the base model alone."""
+        texts = tuple(prompt.text for prompt in asked)
+        return self._draw(subject, class_noun, texts, each, SEED, out)
 
     def of_class(self, subject: Path | None, class_noun: str, count: int, out: Path) -> Images:
         """Of the class noun; `subject` has no identifier."""

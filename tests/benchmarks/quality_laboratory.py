@@ -27,7 +27,8 @@ from tests.benchmarks import quality_scores as scores
 from tests.benchmarks.quality_customers import Customer, prepare
 from tests.benchmarks.quality_images import Artist, Images
 from tests.benchmarks.quality_likeness import SecondLikeness
-from tests.benchmarks.quality_prompts import prompts
+from tests.benchmarks.quality_prompts import described, prompts
+from tests.benchmarks.quality_recipes import DESCRIBED
 from tests.benchmarks.quality_results import Key, Line, Results
 from tests.benchmarks.quality_scale import Look
 from tests.benchmarks.quality_training import Training
@@ -47,13 +48,19 @@ class Laboratory:
         self.scorer = AttributeScorer.load(Path(base_model) / "scorer")
 
     def measure_base(self, seed: int, look: Look, key: Key) -> None:
-        """Images of the base model without any training: the class noun stands for the subject."""
+        """Images of the base model without any training: the class noun stands for the subject, alone or, of the recipe
+        DESCRIBED, with the customer's looks in words.
+        """
         customer = prepare(seed, self.work)
         began = time.monotonic()
-        folder = self.work / "images" / f"base-{seed}"
-        images = self.artist.of_prompts(None, customer.class_noun, look, folder)
+        name = f"{key.recipe.replace(' ', '-')}-{seed}"
+        folder = self.work / "images" / name
+        asked = prompts(look.prompts)
+        if key.recipe == DESCRIBED:
+            asked = described(customer.class_noun, customer.identity, look.prompts)
+        images = self.artist.of_prompts(None, customer.class_noun, asked, look.images, folder)
         told = self._judged(customer, images, look) | {"drift": 0.0, "draw_seconds": _since(began)}
-        self._keep_sheet(customer, folder, look, f"base-{seed}")
+        self._keep_sheet(customer, folder, look, name)
         self.results.add(key, told)
 
     def measure(self, training: Training) -> None:
@@ -93,7 +100,8 @@ class Laboratory:
         return {"chosen": report["choice"]["step"], "train_seconds": round(seconds, 1) if whole else None}
 
     def _look_at(self, customer: Customer, subject: Path, look: Look, folder: Path) -> Line:
-        images = self.artist.of_prompts(subject, customer.class_noun, look, folder / "images")
+        asked = prompts(look.prompts)
+        images = self.artist.of_prompts(subject, customer.class_noun, asked, look.images, folder / "images")
         told = self._judged(customer, images, look)
         if look.class_images:
             before = self._class_before(customer.class_noun, look.class_images)

@@ -10,7 +10,7 @@ from pathlib import Path
 from gpu_worker.train import TrainConfig
 from tests.benchmarks import quality_recipes as recipes
 from tests.benchmarks import quality_search as search
-from tests.benchmarks.quality_recipes import BASE, EXAMPLE, OURS, SEARCHED
+from tests.benchmarks.quality_recipes import BASE, EXAMPLE, OURS, SEARCHED, UNTRAINED
 from tests.benchmarks.quality_results import Key, Line, Results
 from tests.benchmarks.quality_scale import IMAGE_STEPS, SEED, Look, Scale, spread
 from tests.benchmarks.quality_training import Training, class_noun
@@ -36,10 +36,15 @@ class Plan:
         """The base model does not drift from itself."""
         return Look(self.scale.end.prompts, self.scale.end.images)
 
-    def base_key(self, customer: int) -> Key:
-        """Whatever the defaults of trainings are."""
+    def base_key(self, customer: int, recipe: str = BASE) -> Key:
+        """Of UNTRAINED, whatever the defaults of trainings are."""
         config = TrainConfig(class_noun=class_noun(customer), seed=SEED)
-        return Key(BASE, str(customer), 0, recipes.fingerprint(config, self.base_hash, self.base_look, IMAGE_STEPS))
+        return Key(recipe, str(customer), 0, recipes.fingerprint(config, self.base_hash, self.base_look, IMAGE_STEPS))
+
+    @property
+    def untrained(self) -> list[Key]:
+        """What is measured without any training."""
+        return [self.base_key(seed, recipe) for seed in self.scale.test for recipe in UNTRAINED]
 
     @cached_property
     def searches(self) -> dict[str, list[Training]]:
@@ -86,8 +91,8 @@ class Plan:
 
     def lines(self, recipe: str, step: int | None = None) -> list[Line] | None:
         """The test customers' results at this train step, None: at the end; None before all are there."""
-        if recipe == BASE:
-            keys = [self.base_key(customer) for customer in self.scale.test]
+        if recipe in UNTRAINED:
+            keys = [self.base_key(customer, recipe) for customer in self.scale.test]
         else:
             trainings = self.ours if recipe == OURS else self.example()
             if trainings is None:

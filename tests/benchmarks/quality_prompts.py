@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gpu_worker.base_models.pocket.people import vocabulary as words
@@ -35,6 +36,18 @@ class Prompt:
 def prompts(count: int = len(ASKED)) -> list[Prompt]:
     """The first `count` of them."""
     return [_prompt(dict(zip(NAMES, asked, strict=True))) for asked in ASKED[:count]]
+
+
+def described(class_noun: str, looks: Mapping[str, str], count: int = len(ASKED)) -> list[Prompt]:
+    """The same, with what a customer looks like in words: what a base model does without any training."""
+    named = f"a photo of a {class_noun}"
+    plain = {"class_noun": class_noun, "freckles": "no"}
+    return [
+        Prompt(
+            words.caption(plain | dict(looks) | prompt.asked).replace(named, "a photo of a {token}", 1), prompt.asked
+        )
+        for prompt in prompts(count)
+    ]
 
 
 def _prompt(asked: dict[str, str]) -> Prompt:

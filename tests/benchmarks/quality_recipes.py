@@ -17,7 +17,8 @@ from tests.benchmarks.quality_customers import PHOTOS
 from tests.benchmarks.quality_drawn import drawn_by
 from tests.benchmarks.quality_scale import SEED, Scale
 
-OURS, EXAMPLE, BASE = "ours", "example", "base"
+OURS, EXAMPLE, BASE, DESCRIBED = "ours", "example", "base", "base described"
+UNTRAINED = (BASE, DESCRIBED)
 SEARCHED = (OURS, EXAMPLE)
 INSTANCE_PHOTOS = PHOTOS - 1  # one is held out
 KEEP_ALL = 1000  # checkpoints: each is judged

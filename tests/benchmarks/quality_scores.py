@@ -1,6 +1,7 @@
 """What images are worth: likeness, adherence, diversity, drift, leakage of the room, distance to the photos.
 
-Nothing is drawn or chosen here. All lie in 0..1; of drift and leakage less is better, of all others more.
+Nothing is drawn or chosen here. All lie in 0..1, drift by chance a little below; of drift and leakage less is better,
+of all others more.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from itertools import combinations
 
 import numpy as np
 from imagehash import ImageHash, phash
+from numpy.typing import NDArray
 from PIL import Image
 
 from gpu_worker.score import AttributeScorer
@@ -55,12 +57,23 @@ def copy_distance(images: Images, photos: Sequence[np.ndarray]) -> float:
 def drift(scorer: AttributeScorer, before: Images, after: Images) -> float:
     """How far images of the class noun moved: the same seeds before and after a training.
 
-    For each attribute the scorer's belief is averaged over the images; half the sum of the absolute differences of the
-    two distributions (their total variation), mean over DRIFTS. 0: as many show each value as before; 1: none does. It
-    stands in for PRES of Ruiz et al. (arXiv 2208.12242, section 4.3).
+    Of each attribute, how the scorer's belief of an image changed is a vector; the mean product of two images' vectors
+    estimates half of the squared length of their mean change without bias, mean over DRIFTS. 1: all showed one value
+    and all show another; about 0, perhaps below, where images change and what they show as a whole does not. The plain
+    distance between two averages of 24 images would be 0.17 there. It stands in for PRES of Ruiz et al. (arXiv
+    2208.12242, section 4.3). Raises ValueError for less than two images.
     """
     old, new = scorer.probabilities(before), scorer.probabilities(after)
-    return _mean([float(np.abs(old[name].mean(axis=0) - new[name].mean(axis=0)).sum() / 2) for name in DRIFTS])
+    return _mean([_mean_change(new[name] - old[name]) for name in DRIFTS])
+
+
+def _mean_change(changes: NDArray[np.float32]) -> float:
+    """Half of the squared length of the mean row, from products of different rows (a U-statistic); (N, values)."""
+    count = len(changes)
+    if count < 2:
+        raise ValueError("nothing to compare a change with")
+    products = np.square(changes.sum(axis=0)).sum() - np.square(changes).sum()
+    return float(products / (count * (count - 1)) / 2)
 
 
 def _hashes(images: Sequence[np.ndarray] | Images) -> list[ImageHash]:

@@ -32,7 +32,7 @@ def parts(plan: Plan) -> list[Part]:
     """In the order in which they are worked off."""
     prepared = [is_prepared(seed, plan.work) for seed in plan.seeds]
     lessons = needs_lessons(plan.work, plan.scale, plan.base_model, plan.base_hash)
-    based = [plan.base_key(seed) in plan.results for seed in plan.scale.test]
+    based = [key in plan.results for key in plan.untrained]
     base_seconds = (len(based) - sum(based)) * plan.base_look.count * IMAGE
     return [
         Part("customers' photos through preprocess and matte", sum(prepared), len(prepared), _missing(prepared)),

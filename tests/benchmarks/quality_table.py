@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.benchmarks.quality_intervals import difference, interval
 from tests.benchmarks.quality_plan import Plan
-from tests.benchmarks.quality_recipes import BASE, EXAMPLE, OURS, SEARCHED
+from tests.benchmarks.quality_recipes import EXAMPLE, OURS, SEARCHED, UNTRAINED
 from tests.benchmarks.quality_results import Line
 
 GOALS = {"likeness": 1, "adherence": 1, "diversity": 1, "drift": -1}  # on all of these ours must win; -1: by less
@@ -59,7 +59,7 @@ def steps_to_example_likeness(plan: Plan) -> float | None:
 
 def main_table(plan: Plan) -> str:
     """Recipes by scores, means over the test customers with 95 % intervals, and the paired difference."""
-    lines = {recipe: _whole(plan, recipe) for recipe in (BASE, OURS, EXAMPLE)}
+    lines = {recipe: _whole(plan, recipe) for recipe in (*UNTRAINED, OURS, EXAMPLE)}
     rows = [[recipe, *(_cell(lines[recipe], name) for name in COLUMNS)] for recipe in lines]
     apart = ["ours less example", *(_apart(lines[OURS], lines[EXAMPLE], name) for name in COLUMNS)]
     return markdown(["", *COLUMNS.values()], [*rows, apart])

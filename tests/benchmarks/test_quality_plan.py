@@ -14,7 +14,7 @@ from tests.benchmarks import quality_docs, quality_status
 from tests.benchmarks.quality import Clock, OutOfTime
 from tests.benchmarks.quality_encoder import Lessons
 from tests.benchmarks.quality_plan import Plan
-from tests.benchmarks.quality_recipes import EXAMPLE, OURS
+from tests.benchmarks.quality_recipes import EXAMPLE, OURS, UNTRAINED
 from tests.benchmarks.quality_results import Results
 from tests.benchmarks.quality_scale import FULL
 from tests.benchmarks.quality_table import verdict
@@ -39,7 +39,8 @@ def score(recipe: str, step: int, last: int) -> dict[str, Any]:
 def measure_all(plan: Plan) -> int:
     """Number of trainings."""
     for seed in FULL.test:
-        plan.results.add(plan.base_key(seed), SCORES | {"drift": 0.0})
+        for recipe in UNTRAINED:
+            plan.results.add(plan.base_key(seed, recipe), SCORES | {"drift": 0.0})
     count = 0
     while training := plan.next_training():
         count += 1
@@ -76,7 +77,7 @@ def test_the_page_tells_all_recipes_and_both_searches(done: Plan) -> None:
     page = quality_docs.text(done, "a network", line, missed)
     rows = [row for row in page.splitlines() if row.startswith("| ")]
     names = [row.split(" | ")[0] for row in rows if "(" in row]
-    assert names[1:5] == ["| base", "| ours", "| example", "| ours less example"]
+    assert names[1:6] == ["| base", "| base described", "| ours", "| example", "| ours less example"]
     assert "{'" not in page
     assert "0.200 (0.200 to 0.200)" in page
 

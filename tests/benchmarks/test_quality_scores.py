@@ -10,9 +10,9 @@ from gpu_worker.score import AttributeScorer
 from gpu_worker.subject_match import SCORER
 from tests.benchmarks import quality_scores as scores
 from tests.benchmarks.quality_encoder import Encoder, IdentityNetwork, auc
-from tests.benchmarks.quality_prompts import prompts
+from tests.benchmarks.quality_prompts import described, prompts
 
-RNG = np.random.default_rng(3)
+RNG, COLOURS = np.random.default_rng(3), np.random.default_rng(4)
 NOISE = RNG.integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
 
 
@@ -23,6 +23,16 @@ def test_prompts_ask_for_what_they_say() -> None:
         assert told == wanted
         assert "{token}" in prompt.text
     assert len({prompt.text for prompt in prompts()}) == 12
+
+
+def test_looks_are_told_beside_what_is_asked_for() -> None:
+    looks = {"hair_colour": "red", "hair_style": "bob", "skin": "pale", "beard": "none"}
+    told = described("woman", looks, 2)
+    assert (
+        told[0].text == "a photo of a {token} with a red bob, pale skin, smiling, wearing a red t-shirt, at the beach"
+    )
+    assert told[1].text.startswith("a photo of a {token} with a red bob, pale skin, glasses, wearing a black suit")
+    assert [prompt.asked for prompt in told] == [prompt.asked for prompt in prompts(2)]
 
 
 def test_adherence_counts_what_is_seen_of_what_was_asked() -> None:
@@ -59,9 +69,23 @@ def test_a_copy_has_no_distance_mirrored_or_not() -> None:
 
 def test_images_that_stay_do_not_drift() -> None:
     scorer = AttributeScorer.load(SCORER)
-    assert scores.drift(scorer, NOISE, NOISE[::-1]) == pytest.approx(0, abs=1e-6)
+    assert scores.drift(scorer, NOISE, NOISE) == 0
     changed = scores.drift(scorer, NOISE, np.full_like(NOISE, 255))
-    assert 0.1 < changed <= 1
+    assert 0.02 < changed <= 1
+    with pytest.raises(ValueError, match="nothing"):
+        scores.drift(scorer, NOISE[:1], NOISE[1:2])
+
+
+def test_other_images_of_the_same_kind_are_no_drift() -> None:
+    scorer = AttributeScorer.load(SCORER)
+    found = [scores.drift(scorer, one, other) for one, other in zip(kinds(40), kinds(40), strict=True)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / len(found) ** 0.5
+
+
+def kinds(times: int) -> list[np.ndarray]:
+    """So many sets of eight plain images, each of black or white by chance."""
+    colours = COLOURS.integers(0, 2, (times, 8, 1, 1, 1), dtype=np.uint8) * 255
+    return list(np.broadcast_to(colours, (times, 8, 64, 64, 3)))
 
 
 def test_vectors_that_lie_by_person_have_the_highest_auc() -> None:

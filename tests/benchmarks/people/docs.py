@@ -47,8 +47,8 @@ cosine above {threshold:.3f} to those of the customer's photos, seen at {side} p
 {strangers} strangers pass that. Of untouched photos of those strangers {untouched:.1%} are accepted as themselves, and
 {ceiling:.1%} after the VAE. Adherence: share of garment, its colour, scene and glasses that are as the prompt asks, by
 the attribute scorer. Diversity: share of bits in which the perceptual hashes of two images of one prompt differ. Drift:
-images of the class noun alone, the same seeds before and after; total variation of what the scorer believes of them.
-Distance to photos: share of bits to the nearest photo.
+images of the class noun alone, the same seeds before and after; how far what the scorer believes of them moved on
+average. Distance to photos: share of bits to the nearest photo.
 
 ## The base model and its prompts
 
