@@ -2,7 +2,8 @@
 
 Run by `make ablate`. Three customers that neither tuning nor bench-quality saw. Each training is a line in
 docs/ablation.jsonl, written once, and docs/ablation.md is written from it whenever a run ends or is stopped; rows may
-be committed as they come. Where a setting of the default changes, its rows are measured anew. Last line: the JSON line.
+be committed as they come, and several processes may work at once, each with its --share. Where a setting of the default
+changes, its rows are measured anew. Last line: the JSON line.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tests.benchmarks.quality_laboratory import Laboratory
 from tests.benchmarks.quality_likeness import open_second
 from tests.benchmarks.quality_results import Results
 from tests.benchmarks.quality_scale import FULL, QUICK, Scale
+from tests.benchmarks.quality_share import add_share
 from tests.benchmarks.quality_training import Training
 
 WORK = Path("photogen-bench/quality")  # the second encoder and the class images are bench-quality's
@@ -29,14 +31,17 @@ DOCS = Path("docs")
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, WORK)
     options.add_argument("--rows", nargs="+", help="only rows with one of these words in their names")
+    add_share(options)
     given = options.parse_args(arguments)
     scale = QUICK if given.quick else FULL
     work, docs = (given.work / scale.name,) * 2 if given.quick else (given.work, DOCS)
     base_hash = hash_base_model(given.base_model, None)
     planned, results = trainings(given.base_model, base_hash, scale), Results(docs / "ablation.jsonl")
-    chosen = [training for training in planned if not given.rows or any(word in training.recipe for word in given.rows)]
+    named = [training for training in planned if not given.rows or any(word in training.recipe for word in given.rows)]
+    chosen = given.share.of(named)
     if not given.status:
         _measure(given, scale, work, base_hash, chosen, results)
+        results.refresh()
         (docs / "ablation.md").write_text(ablate_table.text(planned, results))
     print(quality_status.told([quality_status.trainings_part("trainings", chosen, results)]))
     print(json.dumps(ablate_table.last_line(planned, results), separators=(",", ":")))

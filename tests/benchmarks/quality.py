@@ -4,6 +4,9 @@ Run by `make bench-quality`. What is measured stands in docs/bench-quality.md, w
 a line in docs/bench-quality.jsonl, written once, and may be committed as it comes; a run that was stopped or killed
 goes on with the next one, in the middle of a training from its last checkpoint. Where a setting of a recipe changes,
 its results are measured anew. Last line: the JSON line; ends with 1 where a goal is missed.
+
+On two cores two processes of one thread each do a third more than one of two threads: OMP_NUM_THREADS=1, --share 1/2
+and --share 2/2. Whoever ends last tells all.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from tests.benchmarks.quality_likeness import open_second
 from tests.benchmarks.quality_plan import Plan
 from tests.benchmarks.quality_results import Results
 from tests.benchmarks.quality_scale import FULL, QUICK
+from tests.benchmarks.quality_share import Share, add_share
 from tests.benchmarks.quality_table import main_table, search_table, steps_table, verdict
 
 WORK = Path("photogen-bench/quality")
@@ -48,18 +52,21 @@ class Clock:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__, WORK)
     options.add_argument("--write-docs", action="store_true", help="write the tables into docs/bench-quality.md")
+    add_share(options)
     given = options.parse_args(arguments)
     plan = _plan(given)
     if given.status:
         print(quality_status.told(quality_status.parts(plan)))
         return
     try:
-        second = run(plan, Clock(given.minutes))
+        second = run(plan, Clock(given.minutes), given.share)
     except OutOfTime:
         print(f"stopped after {given.minutes:g} minutes; the same command goes on\n")
         print(quality_status.told(quality_status.parts(plan)))
         return
-    sys.exit(_tell(plan, second, given.write_docs))
+    if plan.is_done:
+        sys.exit(_tell(plan, second, given.write_docs))
+    print(quality_status.told(quality_status.parts(plan)))
 
 
 def parser(text: str | None, work: Path) -> argparse.ArgumentParser:
@@ -75,18 +82,18 @@ def parser(text: str | None, work: Path) -> argparse.ArgumentParser:
     return options
 
 
-def run(plan: Plan, clock: Clock) -> str:
-    """Measure all that is left; what the second encoder is. Raises OutOfTime."""
-    for seed in plan.seeds:
+def run(plan: Plan, clock: Clock, share: Share) -> str:
+    """Measure all that is left of this share; what the second encoder is. Raises OutOfTime."""
+    for seed in share.of(plan.seeds):
         clock(0, "photos")
         prepare(seed, plan.work)
     second = open_second(plan.work, plan.scale, plan.base_model, plan.base_hash)
     print(f"likeness_2: {second.told}", flush=True)
     laboratory = Laboratory(plan.base_model, plan.work, plan.results, second, clock)
-    for key in plan.untrained:
+    for key in share.of(plan.untrained):
         if key not in plan.results:
             laboratory.measure_base(int(key.customer), plan.base_look, key)
-    while training := plan.next_training():
+    while training := plan.next_training(share):
         print(f"{time.strftime('%H:%M:%S')} {training.recipe}, customer {training.customer}", flush=True)
         laboratory.measure(training)
     return second.told

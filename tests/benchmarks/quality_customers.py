@@ -23,6 +23,7 @@ from gpu_worker.matte import MatteConfig, matte_photos
 from gpu_worker.preprocess import PreprocessConfig, preprocess_photos
 from gpu_worker.score import IDENTITY
 from tests.benchmarks.quality_drawn import drawn_by
+from tests.benchmarks.quality_share import alone
 
 # Seeds of customers.customer(); the samples and the other benchmarks lie below 10,000.
 TEST = tuple(range(20_000, 20_008))
@@ -60,9 +61,10 @@ def prepare(seed: int, work: Path, photos: int = PHOTOS) -> Customer:
     Raises BadPhotos when the gate refuses them.
     """
     folder = _folder(seed, work, photos)
-    if not (folder / RECORD).is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        _make(seed, folder, photos)
+    with alone(folder):
+        if not (folder / RECORD).is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            _make(seed, folder, photos)
     told = json.loads((folder / RECORD).read_text())
     return Customer(**told | {"folder": folder})
 

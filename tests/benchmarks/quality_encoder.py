@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from gpu_worker.base_models.pocket.drawings import to_network
 from tests.benchmarks.quality_drawn import drawn_by
+from tests.benchmarks.quality_share import alone
 
 SIDE = 64  # px
 LENGTH = 64  # of a vector
@@ -81,17 +82,22 @@ def encoder_path(work: Path, lessons: Lessons, base_hash: str) -> Path:
 def open_encoder(work: Path, lessons: Lessons, base_model: str, base_hash: str) -> Encoder:
     """The one that lies in `work`, or a new one, which is kept there; minutes on two cores."""
     path = encoder_path(work, lessons, base_hash)
-    if not path.is_file():
-        from tests.benchmarks.quality_encoder_lessons import teach
-
-        network, value = teach(path.parent, lessons, base_model)
-        beside = path.with_suffix(".partial")
-        save_file(network.state_dict(), beside, metadata={"auc": str(value)})
-        beside.replace(path)
+    with alone(path):
+        if not path.is_file():
+            _teach(path, lessons, base_model)
     network = IdentityNetwork().eval()
     network.load_state_dict(load_file(path))
     with safe_open(path, "pt") as file:
         return Encoder(network, float(file.metadata()["auc"]))
+
+
+def _teach(path: Path, lessons: Lessons, base_model: str) -> None:
+    from tests.benchmarks.quality_encoder_lessons import teach
+
+    network, value = teach(path.parent, lessons, base_model)
+    beside = path.with_suffix(".partial")
+    save_file(network.state_dict(), beside, metadata={"auc": str(value)})
+    beside.replace(path)
 
 
 def auc(vectors: Vectors, people: NDArray[np.int64]) -> float:

@@ -31,6 +31,7 @@ from tests.benchmarks.quality_prompts import described, prompts
 from tests.benchmarks.quality_recipes import DESCRIBED
 from tests.benchmarks.quality_results import Key, Line, Results
 from tests.benchmarks.quality_scale import Look
+from tests.benchmarks.quality_share import alone
 from tests.benchmarks.quality_training import Training
 from tests.benchmarks.quality_weights import at_step, unnamed
 
@@ -115,9 +116,10 @@ class Laboratory:
     def _class_before(self, noun: str, count: int) -> Images:
         """Drawn once: images.json is written after all of them."""
         folder = self.work / "images" / f"{noun}-{count}"
-        if (folder / "images.json").is_file():
-            return read_images(folder)
-        return self.artist.of_class(None, noun, count, folder)
+        with alone(folder):
+            if (folder / "images.json").is_file():
+                return read_images(folder)
+            return self.artist.of_class(None, noun, count, folder)
 
     def _judged(self, customer: Customer, images: Images, look: Look) -> Line:
         asked = [prompt for prompt in prompts(look.prompts) for _ in range(look.images)]

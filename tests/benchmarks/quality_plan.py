@@ -13,6 +13,7 @@ from tests.benchmarks import quality_search as search
 from tests.benchmarks.quality_recipes import BASE, EXAMPLE, OURS, SEARCHED, UNTRAINED
 from tests.benchmarks.quality_results import Key, Line, Results
 from tests.benchmarks.quality_scale import IMAGE_STEPS, SEED, Look, Scale, spread
+from tests.benchmarks.quality_share import ALL, Share
 from tests.benchmarks.quality_training import Training, class_noun
 
 
@@ -85,9 +86,17 @@ class Plan:
             for customer in self.scale.test
         ]
 
-    def next_training(self) -> Training | None:
-        """What is to be trained now: the searches, then each test customer with both recipes; None when all is done."""
-        return next((one for one in self._trainings() if one.left(self.results)), None)
+    def next_training(self, share: Share = ALL) -> Training | None:
+        """What is to be trained now: the searches, then the test customers with both recipes; None when this share's
+        part is done, but for tests of the example that wait for another share's search.
+        """
+        self.results.refresh()
+        return next((one for one in share.of(self._trainings()) if one.left(self.results)), None)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all shares are."""
+        return self.next_training() is None and all(key in self.results for key in self.untrained)
 
     def lines(self, recipe: str, step: int | None = None) -> list[Line] | None:
         """The test customers' results at this train step, None: at the end; None before all are there."""
@@ -103,8 +112,8 @@ class Plan:
     def _trainings(self) -> Iterator[Training]:
         for recipe in SEARCHED:
             yield from self.searches[recipe]
-        for pair in zip(self.ours, self.example() or (), strict=True):
-            yield from pair
+        yield from self.ours
+        yield from self.example() or ()
 
     def _test(self, recipe: str, customer: int, config: TrainConfig, steps: tuple[int, ...]) -> Training:
         return Training(recipe, customer, config, steps, self.scale.midway, self.scale.end, self.base_hash)

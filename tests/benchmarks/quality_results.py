@@ -29,6 +29,10 @@ class Results:
         self.path = path
         self._lines = {key_of(line): line for line in _read(path)}
 
+    def refresh(self) -> None:
+        """Read what other processes have written since."""
+        self._lines |= {key_of(line): line for line in _read(self.path)}
+
     def __contains__(self, key: Key) -> bool:
         return key in self._lines
 

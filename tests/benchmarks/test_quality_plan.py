@@ -17,6 +17,7 @@ from tests.benchmarks.quality_plan import Plan
 from tests.benchmarks.quality_recipes import EXAMPLE, OURS, UNTRAINED
 from tests.benchmarks.quality_results import Results
 from tests.benchmarks.quality_scale import FULL
+from tests.benchmarks.quality_share import Share
 from tests.benchmarks.quality_table import verdict
 
 SCORES = {"likeness": 0.6, "likeness_2": 0.4, "adherence": 0.6, "diversity": 0.3, "leakage": 0.2, "copy_distance": 0.3}
@@ -122,6 +123,19 @@ def test_other_defaults_are_measured_anew(done: Plan) -> None:
     assert other.next_training() is not None
     assert other.lines(OURS) is None
     assert other.lines(EXAMPLE) is None
+
+
+def test_two_shares_do_all_of_it_and_the_last_one_tells(tmp_path: Path) -> None:
+    plan = made(tmp_path)
+    shares = [Share(0, 2), Share(1, 2)]
+    for share in shares + shares:
+        for key in share.of(plan.untrained):
+            if key not in plan.results:
+                plan.results.add(key, SCORES | {"drift": 0.0})
+        while training := plan.next_training(share):
+            for step in training.left(plan.results):
+                plan.results.add(training.key(step), score(training.recipe, step, training.steps[-1]))
+    assert plan.is_done
 
 
 def test_the_minutes_end_the_work() -> None:
