@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
+from huggingface_hub import try_to_load_from_cache
 from peft.utils import get_peft_model_state_dict
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from gpu_worker.base_models.family import BaseModel, Precision, UnknownFamily, load_base_model
-from gpu_worker.base_models.folders import check_folder
+from gpu_worker.base_models.folders import INDEX, check_folder
 from gpu_worker.device import telling_out_of_memory
 from gpu_worker.errors import BadWeights, OutOfMemory
 
@@ -79,16 +80,24 @@ def _check_finite(part: torch.nn.Module, what: str) -> None:
 
 
 def hash_base_model(source: str, revision: str | None) -> str:
-    """SHA-256 over a folder's weights and configs, by name; a hub repository is told by its revision."""
+    """SHA-256 over a folder's weights and configs, by name; a hub repository is told by its commit, or by its revision
+    where nothing of it was opened yet.
+    """
     folder = Path(source)
     if not folder.is_dir():
-        return f"{source}@{revision or 'main'}"
+        return f"{source}@{_commit(source, revision or 'main')}"
     digest = hashlib.sha256()
     for path in sorted(p for p in folder.rglob("*") if p.suffix in (".safetensors", ".json") and p.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode())
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def _commit(repository: str, revision: str) -> str:
+    """What a branch or tag stood for when its files were fetched: it may move, and others' weights come under it."""
+    index = try_to_load_from_cache(repository, INDEX, revision=revision)
+    return Path(index).parent.name if isinstance(index, str) else revision
 
 
 def save_lora(base: BaseModel, parts: tuple[str, ...], folder: Path) -> None:

@@ -23,7 +23,7 @@ class _Told(BaseModel):
 
 
 class BaseModelUsed(_Told):
-    """`sha256` as hash_base_model() tells it: repository@revision for a base model of the hub."""
+    """`sha256` as hash_base_model() tells it: repository@commit for a base model of the hub."""
 
     name: str  # short: no folder of the worker
     sha256: str

@@ -39,7 +39,8 @@ class Batches:
     """All images of a lesson, on the device, and the order in which they come."""
 
     def __init__(self, lesson: Lesson, config: TrainConfig, device: torch.device) -> None:
-        self.size = config.train_batch_size  # instance images; as many class images where there are any
+        # Instance images; as many class images where there are any.
+        self.size = config.train_batch_size * config.gradient_accumulation_steps
         self._config = config
         self._empty = lesson.empty_prompt
         self._counts = (len(lesson.instance_latents), len(lesson.class_latents))

@@ -50,16 +50,17 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
     those that do it least), then those with less than COLLAPSED of the best diversity, then those that another one
     dominates. Of the rest the highest sum by WEIGHTS is chosen, the earlier train step where sums are equal: fewer
     train steps drift less. A score that one candidate lacks and another has counts 0; one that all lack counts not.
-    Without likeness and adherence there is nothing to choose by, and the last candidate is taken.
+    Without likeness and adherence there is nothing to choose by, and the last candidate is taken; so it is where only
+    likeness was measured.
     The order of `candidates` does not matter. Raises ValueError for none.
     """
     if not candidates:
         raise ValueError("no candidate to choose from")
     ordered = sorted(candidates, key=lambda candidate: candidate.train_step)
     measured = [name for name in WEIGHTS if any(_raw(each, name) is not None for each in ordered)]
-    if not {"likeness", "adherence"} & set(measured):
+    if unable := _unable(measured):
         last = ordered[-1].train_step
-        return last_train_step(last, "nothing could tell likeness or adherence", rows(ordered, {}, {last: "chosen"}))
+        return last_train_step(last, unable, rows(ordered, {}, {last: "chosen"}))
     verdicts: dict[int, str] = {}
     left = _sift(ordered, measured, verdicts)
     sums = {each.train_step: _weighted(each, measured) for each in left}
@@ -71,6 +72,13 @@ def choose(candidates: Sequence[Candidate]) -> Choice:
 def last_train_step(step: int, because: str, table: Sequence[Mapping[str, Any]] = ()) -> Choice:
     """The choice where there is none to make."""
     return Choice(step, f"The weights of the last train step, {step}, were taken, because {because}.", table)
+
+
+def _unable(measured: Sequence[str]) -> str | None:
+    """Why these scores are nothing to choose by."""
+    if not {"likeness", "adherence"} & set(measured):
+        return "nothing could tell likeness or adherence"
+    return "likeness alone tells who over-fits" if list(measured) == ["likeness"] else None
 
 
 def _sift(ordered: Sequence[Candidate], measured: Sequence[str], verdicts: dict[int, str]) -> list[Candidate]:
@@ -92,8 +100,16 @@ def _dominates(one: Candidate, other: Candidate, measured: Sequence[str]) -> boo
 
 
 def _weighted(candidate: Candidate, measured: Sequence[str]) -> float:
-    total = sum(WEIGHTS[name] for name in measured)
-    return round(sum(WEIGHTS[name] * _score(candidate, name) for name in measured) / total, DIGITS)
+    weights = _weights(measured)
+    return round(sum(weight * _score(candidate, name) for name, weight in weights.items()), DIGITS)
+
+
+def _weights(measured: Sequence[str]) -> dict[str, float]:
+    """Summing up to 1. What was not measured leaves its weight to all others but likeness, which never is half."""
+    kept = WEIGHTS["likeness"] if "likeness" in measured else 0.0
+    others = {name: WEIGHTS[name] for name in measured if name != "likeness"}
+    scaled = {name: weight * (1 - kept) / sum(others.values()) for name, weight in others.items()}
+    return scaled | ({"likeness": kept} if kept else {})
 
 
 def _score(candidate: Candidate, name: str) -> float:

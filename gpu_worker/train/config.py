@@ -47,8 +47,8 @@ class Hyperparameters(StageConfig):
     num_new_tokens: int = Field(default=2, ge=1, le=8)  # of method `pivotal`: what the identifier becomes
     train_text_encoder_ti_frac: float = Field(default=0.5, gt=0, lt=1)  # share of the train steps those learn in first
     token_lr: float = Field(default=3e-4, gt=0)
-    train_batch_size: int = Field(default=1, ge=1)  # instance images a train step; as many class images come on top
-    gradient_accumulation_steps: int = Field(default=1, ge=1)  # pieces that a train step's batch is taken in
+    train_batch_size: int = Field(default=1, ge=1)  # instance images at once; as many class images come on top
+    gradient_accumulation_steps: int = Field(default=1, ge=1)  # times that, one after the other, in each train step
     prior_loss_weight: float = Field(default=1.0, ge=0)
     snr_gamma: float | None = Field(default=None, gt=0)  # min-SNR: Hang et al., arXiv 2303.09556, equation 7
     noise_offset: float = Field(default=0.0, ge=0)
@@ -95,6 +95,7 @@ class TrainConfig(Hyperparameters):
     class_guidance_scale: float = 7.5
     resolution: int | None = Field(default=None, ge=8, multiple_of=8)  # px; None: the base model's own
     variants_per_photo: int = Field(default=8, ge=1)
+    crop_jitter: float = Field(default=0.08, ge=0, le=0.5)  # share of the side by which a variant may be tighter
     random_flip: bool = False  # faces are not symmetrical
     background_probability: float = Field(default=0.5, ge=0, le=1)  # of a variant that shows the cutout on a colour
     background_loss_weight: float = Field(default=0.1, ge=0, le=1)  # of what is not the subject; 1: all count alike

@@ -58,7 +58,7 @@ PIVOTAL: dict[str, Any] = {
 }
 SD3_LORA = LORA | {
     "learning_rate": 4e-4,  # README_sd3
-    "train_batch_size": 4,  # README_sd3, one image at a time
+    "train_batch_size": 1,  # README_sd3, as all up to the train steps
     "gradient_accumulation_steps": 4,
     "gradient_checkpointing": True,
     "steps_per_photo": 62,  # README_sd3: 500 train steps, which is 0.6 of what Stable Diffusion 1.x takes

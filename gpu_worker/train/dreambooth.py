@@ -23,7 +23,7 @@ from gpu_worker.train.new_tokens import NAME, save_new_tokens
 from gpu_worker.train.report import Clock, Facts, write_report
 from gpu_worker.train.trainer import Trainer
 from gpu_worker.train.validation import Validation
-from gpu_worker.train.variants import instance_paths
+from gpu_worker.train.variants import photo_count
 from gpu_worker.weights import RECORD, hash_base_model, open_base_model, save_difference, save_full, save_lora
 
 PREPARATION = 0.2  # share of the progress bar before the first train step
@@ -64,11 +64,11 @@ def train_dreambooth(
             write_references(inputs / "preprocess", outputs)
         with clock.phase("prepare"):
             lesson = prepare(inputs, base, base_hash, config, shared, _part(on_step, 0, PREPARATION))
+            clock.count("prepare", len(lesson.instance_latents) + len(lesson.class_latents))
         fingerprint = _fingerprint(inputs, config, base_hash)
-        photos = len(instance_paths(inputs / "preprocess", inputs / "matte"))
         with Validation(inputs, outputs, config, checkpoints, fingerprint, clock) as validation:
             with clock.phase("train"):
-                training = Trainer(base, lesson, config, config.steps_for(photos))
+                training = Trainer(base, lesson, config, config.steps_for(photo_count(inputs / "preprocess")))
                 run = Attempt(training, validation, checkpoints, fingerprint, clock, _part(on_step, PREPARATION, 1))
                 resumed_from = run.go_on()
                 run.finish()
@@ -109,8 +109,12 @@ def _write_weights(training: Trainer, outputs: Path) -> None:
 
 
 def _fingerprint(inputs: Path, config: TrainConfig, base_hash: str) -> str:
-    """Of all that shapes the result; a checkpoint with another one belongs to another training."""
-    digest = hashlib.sha256(f"{base_hash} {config.model_dump_json()}".encode())
+    """Of all that shapes the result; a checkpoint with another one belongs to another training.
+
+    Where the base model lies is not in it: another worker may have it in another folder.
+    """
+    settings = config.model_dump_json(exclude={"base_model", "revision"})
+    digest = hashlib.sha256(f"{base_hash} {settings}".encode())
     for path in sorted(inputs.rglob("*.png")):
         digest.update(path.relative_to(inputs).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()

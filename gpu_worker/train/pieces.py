@@ -11,7 +11,7 @@ FILE = "micro_batch.json"  # beside the checkpoints, so that a later attempt, an
 
 
 def images_per_piece(images: int, accumulation_steps: int, checkpoints: Path | None) -> int:
-    """Of a batch of `images` that the settings take in so many pieces; no more than an earlier attempt noted."""
+    """Of a train step's `images`, which come in so many pieces; no more than an earlier attempt noted."""
     asked = math.ceil(images / accumulation_steps)
     return min(asked, _noted(checkpoints) or asked)
 

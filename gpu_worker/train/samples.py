@@ -47,7 +47,7 @@ def draw(base: BaseModel, config: TrainConfig, seed: int, tell: Callable[[str], 
     between them. Parts that wait on another device are brought to the denoiser's and taken back. torch's global
     generators, the training mode of every module, and the base model's schedulers are left as they were found.
     `tell` is called at every inference step. Where memory is short, fewer are drawn at once; raises OutOfMemory where
-    one image is too many.
+    one image is too many, or the parts do not fit beside what is trained.
     """
     pipe = base.pipe()
     pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config)  # timesteps are set on the scheduler
@@ -55,7 +55,7 @@ def draw(base: BaseModel, config: TrainConfig, seed: int, tell: Callable[[str], 
     prompts, side = sample_prompts(config), config.resolution or base.resolution
     at_once = max(1, PIXELS_AT_ONCE // side**2)
     images: list[Image] = []
-    with _unnoticed(pipe, base.denoiser.device, seed):
+    with telling_out_of_memory(), _unnoticed(pipe, base.denoiser.device, seed):
         while len(images) < len(prompts):
             part = prompts[len(images) : len(images) + at_once]
             line = f"samples {len(images) + 1}-{len(images) + len(part)}/{len(prompts)}"

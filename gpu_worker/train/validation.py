@@ -14,7 +14,7 @@ from gpu_worker.train.candidates import Candidates
 from gpu_worker.train.choosing import Choice, last_train_step
 from gpu_worker.train.config import TrainConfig
 from gpu_worker.train.report import Clock
-from gpu_worker.train.samples import draw, sample_prompts, sample_steps
+from gpu_worker.train.samples import draw, sample_steps
 from gpu_worker.train.scores import SampleScorer
 from gpu_worker.train.trainer import Trainer
 
@@ -51,7 +51,7 @@ class Validation:
         step = len(training.losses)
         if step not in sample_steps(self._config, training.total_steps):
             return
-        with self._clock.phase("samples", len(sample_prompts(self._config))):
+        with self._clock.phase("samples"):
             candidates = self._opened(training)
             if candidates.has(step):
                 return
@@ -61,6 +61,7 @@ class Validation:
                     images = draw(training.base, self._config, self._config.seed, tell)
             except OutOfMemory:
                 return
+            self._clock.count("samples", len(images))
             scores = self._scorer.score(images)
             with training.weights():
                 candidates.add(step, scores, images)

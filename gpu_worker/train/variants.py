@@ -15,8 +15,6 @@ from gpu_worker.images import read_rgb
 from gpu_worker.train.config import TrainConfig
 from gpu_worker.train.loss_weights import dilated
 
-JITTER = 0.08  # share of the side by which a variant may be cropped tighter: framing is not the subject's
-
 Box = tuple[float, float, float, float]  # left, top, right, bottom, px
 
 
@@ -60,6 +58,11 @@ def instance_paths(preprocess: Path, matte: Path) -> list[Path]:
     return [*sorted((preprocess / "instance").glob("*.png")), *sorted((matte / "made").glob("*.png"))]
 
 
+def photo_count(preprocess: Path) -> int:
+    """Photos that are learnt from, however many instance images the stages before made of each."""
+    return sum(path.stem.isdigit() for path in (preprocess / "instance").glob("*.png"))
+
+
 def instance_photos(preprocess: Path, matte: Path, side: int) -> NDArray[np.uint8]:
     """Every instance image once, whole, uint8 (photos, side, side, 3)."""
     paths = instance_paths(preprocess, matte)
@@ -86,7 +89,7 @@ def _read(path: Path, mode: str) -> Image.Image | None:
 
 def _vary(photo: _Photo, number: int, side: int, config: TrainConfig, rng: np.random.Generator) -> Variant:
     image, plain = _background(photo, config, rng)
-    box = _jitter(image.width, rng)
+    box = _jitter(image.width, config.crop_jitter, rng)
     mirrored = config.random_flip and rng.random() < 0.5
     pixels = _cropped(image, box, side, mirrored, Image.Resampling.LANCZOS)
     # A filter that never overshoots: a larger alpha stays larger.
@@ -105,8 +108,9 @@ def _background(photo: _Photo, config: TrainConfig, rng: np.random.Generator) ->
     return Image.alpha_composite(paper, photo.cutout).convert("RGB"), not covered
 
 
-def _jitter(side: int, rng: np.random.Generator) -> Box:
-    cut = side * rng.uniform(0, JITTER)
+def _jitter(side: int, share: float, rng: np.random.Generator) -> Box:
+    """Framing is not the subject's: a square up to `share` of the side smaller, anywhere."""
+    cut = side * rng.uniform(0, share)
     left, top = rng.uniform(0, cut, 2)
     return left, top, left + side - cut, top + side - cut
 

@@ -16,7 +16,7 @@ TEXT = """# What each trick is worth
 
 Written by `make ablate` from [ablation.jsonl](ablation.jsonl), a line for each training: base model `{base}`,
 {customers} drawn customers, the default recipe with one thing changed. In each cell the mean over customers, and how
-far it lies from the default's, paired by customer, with the 95 % bootstrap interval. Worth is what the trainer chooses
+far it lies from the default's, paired by customer, with the 95 % interval by Student's t. Worth is what the trainer chooses
 checkpoints by: likeness 0.4, adherence 0.3, diversity 0.15, distance to photos 0.15. What the columns mean is said in
 [bench-quality.md](bench-quality.md). {done} of {total} trainings are done; rows come when all their customers are.
 

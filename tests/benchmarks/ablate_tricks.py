@@ -64,6 +64,7 @@ TRICKS = (
     ),
     Trick("choice of checkpoint", {"num_validation_images": 2}, {"num_validation_images": 0}),
     Trick("horizontal flip", {"random_flip": True}, {"random_flip": False}),
+    Trick("wider crops", {"crop_jitter": 0.25}, {"crop_jitter": 0.08}),
     Trick("cosine lr scheduler", {"lr_scheduler": "cosine"}, {"lr_scheduler": "constant"}),
     Trick("DoRA", {"use_dora": True}, {"use_dora": False}),
 )

@@ -1,14 +1,15 @@
-"""Means over customers with 95 % intervals: the bootstrap with customers drawn anew. Numbers in, numbers out."""
+"""Means over customers with 95 % intervals. Numbers in, numbers out."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t
 
-DRAWS = 10_000
-SHARE = 95  # percent
+SHARE = 0.95
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,26 @@ class Interval:
     def __str__(self) -> str:
         return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
 
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the mean is surely above or below 0, else 0."""
+        return int(self.low > 0) - int(self.high < 0)
+
 
 def interval(values: Sequence[float]) -> Interval:
-    """Of one value for each customer. Raises ValueError for none.
+    """Of one value for each customer; of a single one it has no bounds. Raises ValueError for none.
 
-    Method: the percentile bootstrap (Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979), customers being
-    what is drawn with replacement: images of one customer are not independent. The same values give the same interval.
+    Method: Student, "The Probable Error of a Mean", 1908; customers are what is drawn, since images of one customer are
+    not independent. The percentile bootstrap covers 75 % with three customers and 89 % with eight, where it says 95.
     """
     if not len(values):
         raise ValueError("no customer to take the mean of")
     own = np.asarray(values, float)
-    drawn = np.random.default_rng(29).integers(0, len(own), (DRAWS, len(own)))
-    low, high = np.percentile(own[drawn].mean(axis=1), [(100 - SHARE) / 2, (100 + SHARE) / 2])
-    return Interval(float(own.mean()), float(low), float(high))
+    mean, count = float(own.mean()), len(own)
+    if count == 1:
+        return Interval(mean, -math.inf, math.inf)
+    half = float(t.ppf((1 + SHARE) / 2, count - 1) * own.std(ddof=1) / math.sqrt(count))
+    return Interval(mean, mean - half, mean + half)
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> Interval:

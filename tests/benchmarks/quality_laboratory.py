@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import diffusers.utils.logging
 import transformers.utils.logging
@@ -28,9 +28,9 @@ from tests.benchmarks.quality_customers import Customer, prepare
 from tests.benchmarks.quality_images import Artist, Images
 from tests.benchmarks.quality_likeness import SecondLikeness
 from tests.benchmarks.quality_prompts import described, prompts
-from tests.benchmarks.quality_recipes import DESCRIBED
+from tests.benchmarks.quality_recipes import DESCRIBED, PHOTOS_ALONE
 from tests.benchmarks.quality_results import Key, Line, Results
-from tests.benchmarks.quality_scale import Look
+from tests.benchmarks.quality_scale import IMAGE_STEPS, Look
 from tests.benchmarks.quality_share import alone
 from tests.benchmarks.quality_training import Training
 from tests.benchmarks.quality_weights import at_step, unnamed
@@ -50,9 +50,12 @@ class Laboratory:
 
     def measure_base(self, seed: int, look: Look, key: Key) -> None:
         """Images of the base model without any training: the class noun stands for the subject, alone or, of the recipe
-        DESCRIBED, with the customer's looks in words.
+        DESCRIBED, with the customer's looks in words. Of PHOTOS_ALONE nothing is drawn.
         """
         customer = prepare(seed, self.work)
+        if key.recipe == PHOTOS_ALONE:
+            self.results.add(key, _rounded(scores.of_photos(customer, self.scorer, self.second)))
+            return
         began = time.monotonic()
         name = f"{key.recipe.replace(' ', '-')}-{seed}"
         folder = self.work / "images" / name
@@ -75,7 +78,7 @@ class Laboratory:
             if not end:
                 subject = folder / "midway" / "train"
                 at_step(folder / "checkpoints", step, training.config, subject)
-            line = self._look_at(customer, subject, look, folder)
+            line = self._look_at(customer, subject, look, folder, training.base_hash)
             if end:
                 self._keep_sheet(customer, folder / "images", look, _word(training))
             self.results.add(training.key(step), line | {"draw_seconds": _since(began)} | (told if end else {}))
@@ -100,12 +103,12 @@ class Laboratory:
         whole = report["resumed_from"] == 0
         return {"chosen": report["choice"]["step"], "train_seconds": round(seconds, 1) if whole else None}
 
-    def _look_at(self, customer: Customer, subject: Path, look: Look, folder: Path) -> Line:
+    def _look_at(self, customer: Customer, subject: Path, look: Look, folder: Path, base_hash: str) -> Line:
         asked = prompts(look.prompts)
         images = self.artist.of_prompts(subject, customer.class_noun, asked, look.images, folder / "images")
         told = self._judged(customer, images, look)
         if look.class_images:
-            before = self._class_before(customer.class_noun, look.class_images)
+            before = self._class_before(customer.class_noun, look.class_images, base_hash)
             unnamed(subject, folder / "unnamed" / "train")
             after = self.artist.of_class(
                 folder / "unnamed" / "train", customer.class_noun, look.class_images, folder / "class"
@@ -113,9 +116,9 @@ class Laboratory:
             told["drift"] = round(scores.drift(self.scorer, before, after), DIGITS)
         return told
 
-    def _class_before(self, noun: str, count: int) -> Images:
-        """Drawn once: images.json is written after all of them."""
-        folder = self.work / "images" / f"{noun}-{count}"
+    def _class_before(self, noun: str, count: int, base_hash: str) -> Images:
+        """Drawn once for each base model: images.json is written after all of them."""
+        folder = self.work / "images" / f"{noun}-{count}-{IMAGE_STEPS}-{base_hash[:12]}"
         with alone(folder):
             if (folder / "images.json").is_file():
                 return read_images(folder)
@@ -125,7 +128,7 @@ class Laboratory:
         asked = [prompt for prompt in prompts(look.prompts) for _ in range(look.images)]
         seen = self.scorer.judge(images)
         photos = [read_rgb(path) for path in instance_paths(customer.folder / "preprocess", customer.folder / "matte")]
-        told: dict[str, Any] = {
+        told: dict[str, float | None] = {
             "likeness": self.scorer.subject_match(images, customer.identity),
             "likeness_2": self.second.of(images, customer.photos()),
             "adherence": scores.adherence(seen, asked),
@@ -133,7 +136,7 @@ class Laboratory:
             "leakage": scores.leakage(seen, asked, customer.room),
             "copy_distance": scores.copy_distance(images, photos),
         }
-        return {name: None if value is None else round(float(value), DIGITS) for name, value in told.items()}
+        return _rounded(told)
 
     def _keep_sheet(self, customer: Customer, images: Path, look: Look, name: str) -> None:
         """For people to look at."""
@@ -143,6 +146,10 @@ class Laboratory:
         folder.mkdir(exist_ok=True)
         photos = sorted((customer.folder / "photos").iterdir())
         contact_sheet([("photos", photos), *rows]).save(folder / f"{name}.jpg", quality=88)
+
+
+def _rounded(told: Mapping[str, float | None]) -> Line:
+    return {name: None if value is None else round(float(value), DIGITS) for name, value in told.items()}
 
 
 def _word(training: Training) -> str:

@@ -17,8 +17,8 @@ from tests.benchmarks.quality_customers import PHOTOS
 from tests.benchmarks.quality_drawn import drawn_by
 from tests.benchmarks.quality_scale import SEED, Scale
 
-OURS, EXAMPLE, BASE, DESCRIBED = "ours", "example", "base", "base described"
-UNTRAINED = (BASE, DESCRIBED)
+OURS, EXAMPLE, BASE, DESCRIBED, PHOTOS_ALONE = "ours", "example", "base", "base described", "photos"
+UNTRAINED = (PHOTOS_ALONE, BASE, DESCRIBED)
 SEARCHED = (OURS, EXAMPLE)
 INSTANCE_PHOTOS = PHOTOS - 1  # one is held out
 KEEP_ALL = 1000  # checkpoints: each is judged
@@ -43,6 +43,7 @@ AS_DOCUMENTED: dict[str, Any] = {
     "background_probability": 0.0,  # photos as they are
     "background_loss_weight": 1.0,
     "variants_per_photo": 1,
+    "crop_jitter": 0.0,
     "random_flip": False,
     "use_ema": False,
     "optimizer": "adamw",

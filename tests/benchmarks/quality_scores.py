@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gpu_worker.score import AttributeScorer
+from tests.benchmarks.quality_customers import Customer
 from tests.benchmarks.quality_images import Images
+from tests.benchmarks.quality_likeness import SecondLikeness
 from tests.benchmarks.quality_prompts import Prompt
 
 JUDGED = ("garment", "garment_colour", "scene", "glasses")  # moods are left out: the scorer tells 63 % of them
 DRIFTS = ("hair_colour", "hair_style", "skin", "beard", "glasses", "garment", "garment_colour", "scene")
 BITS = 64  # of a perceptual hash
+BOX = Image.Resampling.BOX
 
 Seen = Sequence[dict[str, str]]  # what the scorer sees, by image
 
@@ -65,6 +68,20 @@ def drift(scorer: AttributeScorer, before: Images, after: Images) -> float:
     """
     old, new = scorer.probabilities(before), scorer.probabilities(after)
     return _mean([_mean_change(new[name] - old[name]) for name in DRIFTS])
+
+
+def of_photos(customer: Customer, scorer: AttributeScorer, second: SecondLikeness) -> dict[str, float | None]:
+    """What a customer's own photos score, in the size of the scorer: the most that images can be expected to.
+
+    By the second encoder each half of the photos is compared with the other one, which shows the same room.
+    """
+    photos = customer.photos()
+    small = np.stack([np.asarray(Image.fromarray(each).resize((scorer.side,) * 2, BOX)) for each in photos])
+    half = len(photos) // 2
+    pairs = ((small[:half], photos[half:]), (small[half:], photos[:half]))
+    told = {"likeness": scorer.subject_match(small, customer.identity)}
+    told["likeness_2"] = _mean([second.of(images, others) for images, others in pairs])
+    return dict.fromkeys(("adherence", "diversity", "leakage", "copy_distance", "drift")) | told
 
 
 def _mean_change(changes: NDArray[np.float32]) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.benchmarks.quality_intervals import difference, interval
+from tests.benchmarks.quality_intervals import Interval, difference, interval
 from tests.benchmarks.quality_plan import Plan
 from tests.benchmarks.quality_recipes import EXAMPLE, OURS, SEARCHED, UNTRAINED
 from tests.benchmarks.quality_results import Line
@@ -22,6 +22,7 @@ COLUMNS = {
     "leakage": "room leaks (less is better)",
     "copy_distance": "distance to photos",
 }
+MIDWAY = ("likeness", "likeness_2", "adherence", "diversity", "copy_distance")
 MOST_STEPS = 0.5  # of the example's, after which ours must be as like
 
 
@@ -32,11 +33,7 @@ def verdict(plan: Plan) -> tuple[dict[str, Any], list[str]]:
     means = {
         recipe: {name: _mean(lines, name) for name in GOALS} for recipe, lines in ((OURS, ours), (EXAMPLE, theirs))
     }
-    missed = [
-        f"{name} of ours is {means[OURS][name]:.3f}, of example {means[EXAMPLE][name]:.3f}"
-        for name, sign in GOALS.items()
-        if sign * means[OURS][name] <= sign * means[EXAMPLE][name]
-    ]
+    missed = [sentence for name in GOALS if (sentence := _missed(ours, theirs, name))]
     if share is None or share > MOST_STEPS:
         missed.append(f"ours takes {share or 'more than all'} of the example's train steps, the goal is {MOST_STEPS}")
     return {"bench": "quality", **means, "steps_to_example_likeness": share}, missed
@@ -45,16 +42,21 @@ def verdict(plan: Plan) -> tuple[dict[str, Any], list[str]]:
 def steps_to_example_likeness(plan: Plan) -> float | None:
     """The share of the example's train steps after which ours is as like as the example at its end; None: never.
 
-    Of the train steps at which ours is judged the first whose mean over the customers reaches it. The last of them has
-    all train steps, whichever weights were chosen then.
+    Of the train steps at which ours is judged the first from which on its mean over the customers stays there.
     """
-    theirs, total = _whole(plan, EXAMPLE), _example_steps(plan)
-    goal = _exact(theirs, "likeness")
-    for step in plan.ours[0].steps:
+    step = equal_step(plan)
+    return None if step is None else round(step / _example_steps(plan), 3)
+
+
+def equal_step(plan: Plan) -> int | None:
+    """That train step of ours. The last one has all train steps, whichever weights were chosen then."""
+    goal, reached = _exact(_whole(plan, EXAMPLE), "likeness"), None
+    for step in reversed(plan.ours[0].steps):
         lines = plan.lines(OURS, step)
-        if lines and _exact(lines, "likeness") >= goal:
-            return round(step / total, 3)
-    return None
+        if not lines or _exact(lines, "likeness") < goal:
+            break
+        reached = step
+    return reached
 
 
 def main_table(plan: Plan) -> str:
@@ -67,13 +69,27 @@ def main_table(plan: Plan) -> str:
 
 def steps_table(plan: Plan) -> str:
     """How ours goes on from train step to train step."""
-    shown = ("likeness", "likeness_2", "adherence", "diversity", "copy_distance")
     rows = [
-        [str(step), *(_cell(lines, name) for name in shown)]
+        [str(step), *(_cell(lines, name) for name in MIDWAY)]
         for step in plan.ours[0].steps
         if (lines := plan.lines(OURS, step))
     ]
-    return markdown(["train step", *(COLUMNS[name] for name in shown)], rows)
+    return markdown(["train step", *(COLUMNS[name] for name in MIDWAY)], rows)
+
+
+def equal_table(plan: Plan) -> str:
+    """Ours at equal_step() less the example at its end, paired: what else differs where both are as like."""
+    step = equal_step(plan)
+    lines = None if step is None else plan.lines(OURS, step)
+    if not lines:
+        return "Ours never is."
+    theirs = _whole(plan, EXAMPLE)
+    return markdown([COLUMNS[name] for name in MIDWAY], [[_apart(lines, theirs, name) for name in MIDWAY]])
+
+
+def second_opinion(plan: Plan) -> Interval:
+    """By how much ours is more like than the example to the encoder that nothing selects by."""
+    return _difference(_whole(plan, OURS), _whole(plan, EXAMPLE), "likeness_2")
 
 
 def search_table(plan: Plan) -> str:
@@ -129,11 +145,25 @@ def _cell(lines: Sequence[Line], name: str) -> str:
     return str(interval(values)) if values else "-"
 
 
+def _missed(ours: Sequence[Line], theirs: Sequence[Line], name: str) -> str | None:
+    """Won is what lies apart with 95 % over the customers."""
+    apart, sign = _difference(ours, theirs, name), GOALS[name]
+    told = f"{name} of ours is {_mean(ours, name):.3f}, of example {_mean(theirs, name):.3f}, {apart} apart"
+    if sign * apart.mean <= 0:
+        return told
+    return None if apart.sign == sign else f"{told}: no difference is shown"
+
+
 def _apart(ours: Sequence[Line], theirs: Sequence[Line], name: str) -> str:
-    pairs = [
-        (a[name], b[name]) for a, b in zip(ours, theirs, strict=True) if a[name] is not None and b[name] is not None
-    ]
-    return str(difference(*map(list, zip(*pairs, strict=True)))) if pairs else "-"
+    both = [a[name] is not None and b[name] is not None for a, b in zip(ours, theirs, strict=True)]
+    return str(_difference(ours, theirs, name)) if any(both) else "-"
+
+
+def _difference(ours: Sequence[Line], theirs: Sequence[Line], name: str) -> Interval:
+    """Of the customers of whom both sides have a value."""
+    pairs = [(a[name], b[name]) for a, b in zip(ours, theirs, strict=True)]
+    told = [(a, b) for a, b in pairs if a is not None and b is not None]
+    return difference([a for a, _ in told], [b for _, b in told])
 
 
 def _exact(lines: Sequence[Line], name: str) -> float:

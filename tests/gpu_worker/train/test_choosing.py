@@ -97,7 +97,21 @@ def test_a_score_that_all_lack_is_not_asked_for() -> None:
     choice = choose(of(good(adherence=None), good(adherence=None, likeness=0.7)))
     assert choice.train_step == 200
     assert "adherence" not in choice.why
-    assert choice.table[1]["weighted"] == pytest.approx((0.4 * 0.7 + 0.15 * 0.4 + 0.15 * 0.4) / 0.7, abs=0.01)
+    assert choice.table[1]["weighted"] == pytest.approx(0.4 * 0.7 + 0.3 * 0.4 + 0.3 * 0.4, abs=0.01)
+
+
+def test_likeness_is_less_than_half_of_what_was_measured_too() -> None:
+    """As with photographs where no network compares images with prompts."""
+    lacking: dict[str, Any] = {"adherence": None}
+    alike = good(likeness=0.8, diversity=0.25, distance=0.25, **lacking)
+    assert choose(of(good(**lacking), alike)).train_step == 100
+
+
+def test_likeness_alone_chooses_nothing() -> None:
+    lacking: dict[str, Any] = {"adherence": None, "diversity": None, "distance": None}
+    choice = choose(of(good(likeness=0.9, **lacking), good(likeness=0.6, **lacking)))
+    assert choice.train_step == 200
+    assert "likeness alone tells who over-fits" in choice.why
 
 
 def test_without_any_scorer_the_last_train_step_is_taken() -> None:

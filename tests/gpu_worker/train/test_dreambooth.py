@@ -1,6 +1,7 @@
 """The stage on a random pocket: what it writes, that it learns, that it resumes, and how it ends when it cannot."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,15 @@ def test_a_training_stopped_twice_ends_with_the_same_result(
     one, other = (json.loads((folder / "report.json").read_text()) for folder in (whole, resumed))
     assert one["choice"] == other["choice"]
     assert one["candidates"] == other["candidates"]
+
+
+def test_a_worker_with_the_base_model_in_another_folder_goes_on(inputs: Path, random_pocket: Path) -> None:
+    checkpoints, stop, elsewhere = inputs.parent / "checkpoints", StopAt(2), inputs.parent / "elsewhere"
+    shutil.copytree(random_pocket, elsewhere)
+    with pytest.raises(Stop):
+        trained(inputs, "first", random_pocket, checkpoints=checkpoints, on_step=stop)
+    trained(inputs, "second", elsewhere, checkpoints=checkpoints, on_step=stop)
+    assert "going on from train step 2/4" in stop.lines
 
 
 def test_the_chosen_candidates_weights_are_written(inputs: Path, random_pocket: Path) -> None:

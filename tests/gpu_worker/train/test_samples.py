@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_worker.base_models.family import BaseModel, load_base_model
+from gpu_worker.errors import OutOfMemory
 from gpu_worker.train import TrainConfig, samples
 from gpu_worker.train.samples import draw, sample_prompts, sample_steps
 from gpu_worker.weights import open_base_model
@@ -61,6 +62,22 @@ def test_what_was_learnt_is_seen(base: BaseModel) -> None:
         for parameter in base.denoiser.parameters():
             parameter.mul_(1.5)
     assert any((one != two).any() for one, two in zip(before, draw(base, CONFIG, 0), strict=True))
+
+
+def test_parts_that_do_not_fit_beside_the_training_are_a_lack_of_memory(base: BaseModel) -> None:
+    """The VAE left the device so that the training fits; what was moved before it goes back."""
+    move = base.vae.to
+    refused = [torch.OutOfMemoryError("no memory for the VAE")]
+
+    def to(*given: Any, **named: Any) -> Any:
+        if refused:
+            raise refused.pop()
+        return move(*given, **named)
+
+    base.vae.to = to
+    with pytest.raises(OutOfMemory, match="no memory for the VAE"):
+        draw(base, CONFIG, 0)
+    assert len(draw(base, CONFIG, 0)) == 4
 
 
 def test_training_does_not_notice(base: BaseModel) -> None:

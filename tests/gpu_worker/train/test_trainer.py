@@ -212,6 +212,13 @@ def test_every_image_comes_once_an_epoch_in_an_order_of_seed_and_train_step() ->
     assert any(not torch.equal(reseeded.take(step).latents, batches[step].latents) for step in range(5))
 
 
+def test_accumulation_takes_more_images_into_a_train_step() -> None:
+    """As diffusers' scripts mean it."""
+    config = config_of(train_batch_size=1, gradient_accumulation_steps=3)
+    batch = Batches(lesson_of(config), config, torch.device("cpu"))
+    assert (batch.size, batch.images, len(batch.take(0).latents)) == (3, 6, 6)
+
+
 def test_captions_are_dropped_for_their_share_of_instance_images_only() -> None:
     config = config_of(train_batch_size=4, caption_dropout=0.25)
     batches = Batches(lesson_of(config), config, torch.device("cpu"))

@@ -1,5 +1,6 @@
 """Variants of instance images: crops, backgrounds, and alphas that follow the pixels."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from gpu_worker.images import write_png
 from gpu_worker.train import TrainConfig
-from gpu_worker.train.variants import Variant, draw_variants
+from gpu_worker.train.variants import Variant, draw_variants, instance_paths, photo_count
 from tests.gpu_worker.train.drawn_photos import BLUE, RED, SIDE, draw_job, photo
 
 
@@ -113,6 +114,26 @@ def test_photos_are_mirrored_only_when_asked(job: Path) -> None:
 
     assert on_the_left() == {True}
     assert on_the_left(random_flip=True) == {True, False}
+
+
+def test_crops_are_as_tight_as_asked(job: Path) -> None:
+    """The person, red in the middle, fills more of tighter crops."""
+
+    def red(jitter: float) -> np.ndarray:
+        shown = pixels(job, background_probability=0, crop_jitter=jitter)
+        return (shown[..., 0] > 100).mean(axis=(1, 2))
+
+    assert np.ptp(red(0.0)) < 0.01
+    assert np.ptp(red(0.4)) > np.ptp(red(0.1)) > np.ptp(red(0.0))
+
+
+def test_a_photo_counts_once_however_many_crops_were_made_of_it(tmp_path: Path) -> None:
+    job = draw_job(tmp_path / "inputs", photos=2)
+    instance = job / "preprocess/instance"
+    for path in sorted(instance.iterdir()):
+        shutil.copy(path, path.with_name(f"{path.stem}-close.png"))
+    assert len(instance_paths(job / "preprocess", job / "matte")) == 4
+    assert photo_count(job / "preprocess") == 2
 
 
 def test_a_wider_alpha_holds_the_narrower_one(job: Path) -> None:
