@@ -67,4 +67,14 @@ class Unreachable(WorkError):
 
 
 class TrainingDiverged(WorkError):
-    """The loss stopped being a number; the same settings would do it again."""
+    """The loss stopped being a number, or grew; the same settings would do it again.
+
+    `since`: the first train step, from 1, whose weights are not to be trusted.
+    """
+
+    def __init__(self, message: str, since: int) -> None:
+        super().__init__(message)
+        self.since = since
+
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
+        return type(self), (str(self), self.since)

@@ -92,8 +92,9 @@ class Attempt:
                 raise TooLarge(NOTHING_SMALLER.format(error)) from error
             raise OutOfMemory(self._with_smaller_pieces(error)) from error
         except TrainingDiverged as error:
-            good = saves.newest(self._checkpoints, self._fingerprint) if self._checkpoints else None
-            raise TrainingDiverged(f"{error}; the last good checkpoint: {good.name if good else 'none'}") from error
+            good = saves.newest(self._checkpoints, self._fingerprint, error.since) if self._checkpoints else None
+            told = f"{error}; the last good checkpoint: {good.name if good else 'none'}"
+            raise TrainingDiverged(told, error.since) from error
 
     def _with_smaller_pieces(self, error: OutOfMemory) -> str:
         size = self._training.images_per_piece

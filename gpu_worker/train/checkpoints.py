@@ -59,7 +59,7 @@ def save(folder: Path, progress: Progress, fingerprint: str, keep: int = 1) -> P
     if progress.average:
         tensors |= {f"{number}.average": tensor for number, tensor in enumerate(progress.average.values)}
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"step-{len(progress.losses):06d}.safetensors"
+    path = folder / _name(len(progress.losses))
     partial = path.with_suffix(".safetensors.partial")
     told = _told(progress, plain, list(tensors)) | {"fingerprint": fingerprint}
     save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata=told)
@@ -69,9 +69,16 @@ def save(folder: Path, progress: Progress, fingerprint: str, keep: int = 1) -> P
     return path
 
 
-def newest(folder: Path, fingerprint: str) -> Path | None:
-    """The newest checkpoint that says it is of this training; whether it is whole is not looked at."""
-    for path in sorted(folder.glob("step-*.safetensors"), reverse=True):
+def _name(train_step: int) -> str:
+    return f"step-{train_step:06d}.safetensors"
+
+
+def newest(folder: Path, fingerprint: str, before: int) -> Path | None:
+    """The newest checkpoint before that train step that says it is of this training; whether it is whole is not looked
+    at.
+    """
+    paths = [path for path in folder.glob("step-*.safetensors") if path.name < _name(before)]
+    for path in sorted(paths, reverse=True):
         try:
             if _header(path).get("fingerprint") == fingerprint:
                 return path

@@ -25,19 +25,20 @@ def check_train_step(losses: Sequence[float], gradient: float) -> None:
         return
     step, newest = len(losses), losses[-1]
     if not math.isfinite(newest):
-        raise TrainingDiverged(f"the loss was {newest} at train step {step}")
+        raise TrainingDiverged(f"the loss was {newest} at train step {step}", step)
     if not math.isfinite(gradient):
-        raise TrainingDiverged(f"the gradient's norm was {gradient} at train step {step}")
+        raise TrainingDiverged(f"the gradient's norm was {gradient} at train step {step}", step)
     if newest > EXPLODED:
-        raise TrainingDiverged(f"the loss was {newest:.4g} at train step {step}; predicting nothing costs about 1")
+        raise TrainingDiverged(f"the loss was {newest:.4g} at train step {step}; predicting nothing costs about 1", step)
     if step < 2 * WINDOW:
         return
     first, last = median(losses[:WINDOW]), median(losses[-WINDOW:])
     if last > RISEN * first:
-        raise TrainingDiverged(f"the median loss rose from {first:.4g} to {last:.4g} at train step {step}")
+        risen = f"the median loss rose from {first:.4g} to {last:.4g} at train step {step}"
+        raise TrainingDiverged(risen, step - WINDOW + 1)
 
 
 def check_scale(scale: float, step: int) -> None:
     """Raise TrainingDiverged when float16's gradients never are finite, however small they are made."""
     if scale < SMALLEST_SCALE:
-        raise TrainingDiverged(f"no gradient was finite up to train step {step}")
+        raise TrainingDiverged(f"no gradient was finite up to train step {step}", step)

@@ -19,6 +19,7 @@ import torch
 
 from gpu_worker.base_models.family import BaseModel
 from gpu_worker.evidence.judge import clip_hash
+from gpu_worker.evidence.references import References
 from gpu_worker.images import read_rgb
 from gpu_worker.provenance.record import short_name
 from gpu_worker.train.candidates import Candidates
@@ -101,9 +102,10 @@ def write_report(inputs: Path, outputs: Path, facts: Facts) -> None:
 
     The JSON has config, base_model (source, sha256, licence, commercial_use), versions, device, peak_memory, phases
     (seconds, examples, examples_per_second), train_steps, resumed_from, losses, prior_losses, clip_sha256 (of the
-    network that told adherence, None without one), candidates and choice.
+    network that told adherence, None without one), likeness_to (how many photos samples were compared with, and whether
+    training saw none of them; None without samples), candidates and choice.
     """
-    (outputs / FILE).write_text(json.dumps(_report(facts), indent=1) + "\n")
+    (outputs / FILE).write_text(json.dumps(_report(inputs, outputs, facts), indent=1) + "\n")
     draw_loss_curve(facts.losses, outputs / CURVE, facts.prior_losses)
     if facts.candidates:
         rows = [(row, facts.candidates.samples(int(row["step"]))) for row in facts.choice.table]
@@ -121,7 +123,7 @@ def peak_memory() -> dict[str, Any]:
     return {"bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit, "of": "process"}
 
 
-def _report(facts: Facts) -> dict[str, Any]:
+def _report(inputs: Path, outputs: Path, facts: Facts) -> dict[str, Any]:
     licence, device = facts.base.licence, facts.device or facts.base.denoiser.device
     return {
         "config": facts.config.model_dump(mode="json"),
@@ -140,9 +142,15 @@ def _report(facts: Facts) -> dict[str, Any]:
         "losses": [round(float(loss), 6) for loss in facts.losses],
         "prior_losses": [round(float(loss), 6) for loss in facts.prior_losses],
         "clip_sha256": clip_hash(facts.config.base_model, facts.config.clip_weights) if facts.candidates else None,
+        "likeness_to": _likeness_to(inputs, outputs) if facts.candidates else None,
         "candidates": list(facts.choice.table),
         "choice": {"step": facts.choice.train_step, "why": facts.choice.why},
     }
+
+
+def _likeness_to(inputs: Path, outputs: Path) -> dict[str, Any]:
+    """Of photographs the faces beside the weights; of drawings all photos together, see scores.AttributeLikeness."""
+    return References.read(outputs).told() or {"photos": len(_photos(inputs)), "held_out": False}
 
 
 def _versions() -> dict[str, str | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tests.benchmarks.ablate_tricks import DEFAULT
+from tests.benchmarks.ablate_tricks import DEFAULT, taken
 from tests.benchmarks.quality_intervals import difference, interval
 from tests.benchmarks.quality_results import Line, Results
 from tests.benchmarks.quality_search import worth
@@ -16,9 +16,14 @@ TEXT = """# What each trick is worth
 
 Written by `make ablate` from [ablation.jsonl](ablation.jsonl), a line for each training: base model `{base}`,
 {customers} drawn customers, the default recipe with one thing changed. In each cell the mean over customers, and how
-far it lies from the default's, paired by customer, with the 95 % interval by Student's t. Worth is what the trainer chooses
-checkpoints by: likeness 0.4, adherence 0.3, diversity 0.15, distance to photos 0.15. What the columns mean is said in
-[bench-quality.md](bench-quality.md). {done} of {total} trainings are done; rows come when all their customers are.
+far it lies from the default's, paired by customer, with the 95 % interval by Student's t. Worth is what the trainer
+chooses checkpoints by: likeness 0.4, adherence 0.3, diversity 0.15, distance to photos 0.15. What the columns mean is
+said in [bench-quality.md](bench-quality.md). {done} of {total} trainings are done; rows come when all their customers
+are. Rows of one and two photos have more made of them (`few_photos`); those of four and more have none.
+
+Three customers show large differences only: of twenty rows and seven columns some intervals lie off 0 by chance. All
+three are men. Row `default` is the recipe as it was when the table was made; what the default took from the table:
+{adopted}.
 
 {table}
 """
@@ -42,6 +47,7 @@ def text(trainings: Sequence[Training], results: Results) -> str:
         customers=len({training.customer for training in trainings}),
         done=sum(training.last in results for training in trainings),
         total=len(trainings),
+        adopted=", ".join(f"`{name}` {value}" for name, value in taken().items()) or "nothing",
         table=table(rows(trainings, results)),
     )
 

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gpu_worker.base_models.pocket import WEIGHTS
 from gpu_worker.base_models.pocket.people.vocabulary import SCENES
 from gpu_worker.train import TrainConfig
+from gpu_worker.train.defaults import training_defaults
 from tests.benchmarks import quality_recipes as recipes
 from tests.benchmarks.quality_customers import FEW, PHOTOS
 from tests.benchmarks.quality_scale import Scale
 from tests.benchmarks.quality_training import Training, class_noun
 
 DEFAULT = "default"
+# The settings that the default took from this table, as they were: the recipe that is taken apart has these.
+BEFORE: dict[str, Any] = {"background_loss_weight": 1.0}
 COUNTS = (1, 2, 4, 16)  # photos; the default has PHOTOS
 NOUN = "a photo of a {class_noun}"
 
@@ -66,6 +70,7 @@ TRICKS = (
     Trick("horizontal flip", {"random_flip": True}, {"random_flip": False}),
     Trick("wider crops", {"crop_jitter": 0.25}, {"crop_jitter": 0.08}),
     Trick("cosine lr scheduler", {"lr_scheduler": "cosine"}, {"lr_scheduler": "constant"}),
+    Trick("Prodigy", {"optimizer": "prodigy", "learning_rate": 1.0}, {"optimizer": "adamw"}),
     Trick("DoRA", {"use_dora": True}, {"use_dora": False}),
 )
 
@@ -75,9 +80,15 @@ def trainings(base_model: str, base_hash: str, scale: Scale) -> list[Training]:
     usual = recipes.ours(base_model, "person", scale)
     return [
         _training(name, customer, photos, changed, base_model, base_hash, scale)
-        for name, photos, changed in rows(usual)
+        for name, photos, changed in rows(usual.model_copy(update=BEFORE))
         for customer in scale.ablate
     ]
+
+
+def taken() -> dict[str, Any]:
+    """What the default took from this table, as it is now."""
+    today = training_defaults(str(WEIGHTS), None)
+    return {name: today[name] for name in BEFORE}
 
 
 def rows(usual: TrainConfig) -> Iterator[tuple[str, int, dict[str, Any]]]:
@@ -94,7 +105,7 @@ def rows(usual: TrainConfig) -> Iterator[tuple[str, int, dict[str, Any]]]:
 def _training(
     name: str, customer: int, photos: int, changed: dict[str, Any], base_model: str, base_hash: str, scale: Scale
 ) -> Training:
-    usual = recipes.ours(base_model, class_noun(customer), scale, **changed)
+    usual = recipes.ours(base_model, class_noun(customer), scale, **BEFORE | changed)
     total = usual.steps_for(photos - 1 if photos > FEW else photos)  # one of more than four is held out
     config = usual.model_copy(update={"max_train_steps": total})
     return Training(name, customer, config, (total,), scale.end, scale.end, base_hash, photos)

@@ -16,16 +16,17 @@ TEXT = """# Quality of the default recipe
 
 Written by `{command}`; base model `{base}`. {customers} drawn customers whom no tuning saw, {photos} photos each, most
 of them in one room, through the stages preprocess and matte; {prompts} prompts, {images} images of each with the same
-seeds for all recipes, none thrown away. Means over customers with 95 % intervals by Student's t; the last row is paired.
+seeds for all recipes, none thrown away. Means over customers with 95 % intervals by Student's t; the last row is
+paired.
 
 - **photos**: what the customer's own photos score, the most that images can be expected to.
 - **base**: no training, the class noun stands for the subject.
 - **base described**: no training, the prompt tells the customer's hair, skin and beard in words: nobody in particular,
   and how much images of one look differ when nothing was learnt by heart.
-- **ours**: the defaults of `gpu_worker/train/defaults.py`, with the checkpoint that the trainer chose. On pocket they say
-  in each photo's prompt what the attribute scorer sees beside the person, and class images show every scene that prompts
-  ask for: ours is taught in the words that the scorer judges by, which only pocket can be; what that brings is a row of
-  [ablation.md](ablation.md). The second encoder knows nothing of these words.
+- **ours**: the defaults of `gpu_worker/train/defaults.py`, with the checkpoint that the trainer chose. On pocket they
+  say in each photo's prompt what the attribute scorer sees beside the person, and class images show every scene that
+  prompts ask for: ours is taught in the words that the scorer judges by, which only pocket can be; what that brings is
+  a row of [ablation.md](ablation.md). The second encoder knows nothing of these words.
 - **example**: the recipe of diffusers' `examples/dreambooth/train_dreambooth_lora.py` by its documentation (rank 4, one
   instance prompt, one class prompt, prior weight 1, constant learning rate, photos as they are, text encoder as it is),
   with the learning rate and the number of train steps that a search found, on the same base model with the same batch
@@ -59,8 +60,8 @@ example at its end. At that train step, ours less example:
 
 Each recipe had the same budget here, on the same tuning customers. Best is what the trainer chooses checkpoints by:
 likeness 0.4, adherence 0.3, diversity 0.15, distance to photos 0.15. Ours is measured with its default all the same,
-which [ablation.md](ablation.md) decided on three other customers: a budget that the example's documented settings did not
-have.
+which [ablation.md](ablation.md) decided on three other customers: a budget that the example's documented settings did
+not have.
 
 {search}
 

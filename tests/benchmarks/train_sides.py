@@ -39,7 +39,10 @@ class Side(Protocol):
 
 
 class Ours:
-    """The Trainer as a job has it, on latents of the same photos, which it encodes at the beginning."""
+    """The Trainer of a job, on latents of the same photos, which it encodes at the beginning.
+
+    It does what the floor does: text encoder, weighing by the matte and min-SNR are off.
+    """
 
     def __init__(self, load: Load) -> None:
         from gpu_worker.base_models.family import load_base_model

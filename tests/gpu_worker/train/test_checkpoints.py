@@ -38,9 +38,13 @@ def test_the_newest_of_this_training_is_taken(tmp_path: Path) -> None:
     assert saves.restore(tmp_path, fresh, "mine")
     assert fresh.parameters[0][0, 0].item() == 2.0
     assert fresh.losses == [0.5, 0.5]
-    newest = saves.newest(tmp_path, "mine")
-    assert newest is not None
-    assert newest.name == "step-000002.safetensors"
+    named = {before: saves.newest(tmp_path, "mine", before) for before in (1, 2, 3, 9)}
+    assert {before: path.name if path else None for before, path in named.items()} == {
+        1: None,
+        2: "step-000001.safetensors",
+        3: "step-000002.safetensors",
+        9: "step-000002.safetensors",
+    }
 
 
 def test_none_of_this_training(tmp_path: Path) -> None:
@@ -48,7 +52,7 @@ def test_none_of_this_training(tmp_path: Path) -> None:
     saves.save(tmp_path, progress(1.0, 1), "another's")
     fresh = progress(0.0, 0)
     assert not saves.restore(tmp_path, fresh, "mine")
-    assert saves.newest(tmp_path, "mine") is None
+    assert saves.newest(tmp_path, "mine", 9) is None
     assert fresh.parameters[0][0, 0].item() == 0.0
 
 

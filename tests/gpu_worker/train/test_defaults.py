@@ -30,7 +30,7 @@ def test_pocket_is_trained_as_it_was_measured() -> None:
     usual = TrainConfig.from_params({})
     assert (usual.max_train_steps, usual.rank, usual.train_batch_size, usual.num_class_images) == (300, 32, 6, 44)
     assert (usual.snr_gamma, usual.noise_offset, usual.caption_dropout, usual.use_ema) == (None, 0, 0, False)
-    assert (usual.background_loss_weight, usual.train_text_encoder_frac, usual.use_dora) == (1, 1, False)
+    assert (usual.background_loss_weight, usual.train_text_encoder_frac, usual.use_dora) == (0.1, 1, False)
 
 
 def test_every_family_has_settings_and_each_of_them_is_one() -> None:

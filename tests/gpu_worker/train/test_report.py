@@ -76,6 +76,7 @@ def test_it_says_how_the_training_went(inputs: Path, base: BaseModel, candidates
     assert told["peak_memory"]["bytes"] > 50 * 2**20
     assert told["phases"]["train"]["examples"] == 12
     assert (told["train_steps"], told["resumed_from"]) == (3, 2)
+    assert told["likeness_to"] == {"photos": 3, "held_out": False}
     assert told["losses"] == [0.333333, 0.25, 0.2]
     assert told["prior_losses"] == [0.1]
     assert [(row["step"], row["likeness"], row["verdict"]) for row in told["candidates"]] == [

@@ -1,6 +1,7 @@
 """The train step: what it learns, how it is divided, what stops it, and that an interruption leaves no trace."""
 
 import math
+import pickle
 import random
 from collections.abc import Callable
 from itertools import pairwise
@@ -244,6 +245,15 @@ NORMAL = [0.1, 0.3] * WINDOW
 def test_losses_of_ruined_weights(losses: list[float]) -> None:
     with pytest.raises(TrainingDiverged, match=f"at train step {len(losses)}"):
         check_train_step(losses, 1.0)
+
+
+def test_losses_that_rose_cast_doubt_on_all_that_were_compared() -> None:
+    losses = [*NORMAL, *[RISEN] * WINDOW]
+    with pytest.raises(TrainingDiverged) as told:
+        check_train_step(losses, 1.0)
+    assert told.value.since == len(losses) - WINDOW + 1
+    again = pickle.loads(pickle.dumps(told.value))
+    assert (str(again), again.since) == (str(told.value), told.value.since)
 
 
 def test_a_gradient_that_is_no_number() -> None:
