@@ -29,7 +29,9 @@ def check_train_step(losses: Sequence[float], gradient: float) -> None:
     if not math.isfinite(gradient):
         raise TrainingDiverged(f"the gradient's norm was {gradient} at train step {step}", step)
     if newest > EXPLODED:
-        raise TrainingDiverged(f"the loss was {newest:.4g} at train step {step}; predicting nothing costs about 1", step)
+        raise TrainingDiverged(
+            f"the loss was {newest:.4g} at train step {step}; predicting nothing costs about 1", step
+        )
     if step < 2 * WINDOW:
         return
     first, last = median(losses[:WINDOW]), median(losses[-WINDOW:])
