@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Draws people and trains the pocket base model on them, in pieces: each has people of its own and goes on from the
 # packaged weights of the piece before, so that nothing else is to be kept. The first piece also trains the VAE, the last
-# one the matte network. A piece takes about two and a half hours of two cores that do nothing else.
+# one the attribute scorer and the matte network. A piece takes about two and a half hours of two cores that do nothing
+# else; once its unet is trained it is packaged, and may be committed whatever comes after.
 #
 #   tools/train_pocket.sh [WORK] [--piece N] [--pieces M] [--weights FOLDER]
 #
@@ -23,6 +24,7 @@ done
 python=${PYTHON:-.venv/bin/python}
 pocket=gpu_worker.base_models.pocket
 count=${COUNT:-7000}
+processes=${PROCESSES:-2} # that share every batch
 unet_steps=${UNET_STEPS:-$((piece == 1 ? 2000 : 3500))} # the first piece's time goes to the VAE
 here=$work/piece-$piece drawings=$work/piece-$piece/drawings
 
@@ -41,6 +43,9 @@ keep() { # FOLDER COPY, if the last piece in it is the one before this
     rm -rf "$2" && cp -r "$1" "$2"
 }
 
+if ((piece == 1)) && [ -e "$weights/pocket.json" ] && [ ! -e "$here/vae.done" ]; then
+    echo "$weights holds a piece already: go on with --piece N, or remove it to begin anew" >&2 && exit 1
+fi
 mkdir -p "$here"
 train=(--piece "$piece" --pieces "$pieces")
 vae=$here/vae start=()
@@ -53,13 +58,15 @@ fi
 # Ten: below lie the people of earlier weights.
 once drawings $python -m $pocket.people "$drawings" --count "$count" --size 192 --whole --workers 2 --seed $((10 + piece))
 if ((piece == 1)); then
-    once vae $python -m $pocket.train_vae "$drawings" "$here" ${VAE_STEPS:+--steps "$VAE_STEPS"}
+    once vae $python -m $pocket.train_vae "$drawings" "$here" --processes "$processes" ${VAE_STEPS:+--steps "$VAE_STEPS"}
 fi
-once unet $python -m $pocket.train_unet "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" --steps "$unet_steps"
-once scorer $python -m $pocket.train_scorer "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" \
-    ${SCORER_STEPS:+--steps "$SCORER_STEPS"}
-once package $python -m $pocket.package "$here" "$weights" --drawings "$count" --piece "$piece" "${start[@]}"
+once unet $python -m $pocket.train_unet "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" \
+    --processes "$processes" --steps "$unet_steps"
+package() { $python -m $pocket.package "$here" "$weights" --drawings "$count" --piece "$piece" "${start[@]}"; }
+once package package
 if ((piece == pieces)); then
+    once scorer $python -m $pocket.train_scorer "$drawings" "$vae" "$here" ${SCORER_STEPS:+--steps "$SCORER_STEPS"}
+    once scored package
     once matte $python -m $pocket.train_matte "$drawings" "$here" ${MATTE_STEPS:+--steps "$MATTE_STEPS"}
     for kind in safetensors json; do
         cp "$here/matte.$kind" gpu_worker/matting/weights/pocket.$kind

@@ -67,11 +67,13 @@ class LossRecipe:
     """What shapes a denoising loss beside network and data; each family takes what its noise knows.
 
     `snr_gamma`: min-SNR weighting (Hang et al., arXiv 2303.09556, equation 7). `noise_offset`: share of noise that is
-    one value per image and channel (Guttenberg, "Diffusion with Offset Noise", 2023). Flow matching has neither.
+    one value per image and channel (Guttenberg, "Diffusion with Offset Noise", 2023). `low_noise_share`: of the
+    images, whose timesteps are drawn towards little noise, see `losses.timesteps_for`. Flow matching has none of them.
     """
 
     snr_gamma: float | None = None
     noise_offset: float = 0.0
+    low_noise_share: float = 0.0
 
 
 PLAIN_LOSS = LossRecipe()

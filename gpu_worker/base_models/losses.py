@@ -10,6 +10,8 @@ import torch
 
 from gpu_worker.base_models.family import LossRecipe
 
+LOW = -0.5  # logit of the share of all timesteps
+
 # Noisy latents (N, c, h, w), and for each its timestep, int64 (N,), or its share of noise, float32 (N,).
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -28,13 +30,29 @@ def noise_loss(
     "v_prediction" or "sample") says `scheduler`, a DDPMScheduler of diffusers. Shapes as in `family.BaseModel`.
     """
     steps = int(scheduler.config.num_train_timesteps)
-    timesteps = torch.randint(0, steps, (len(latents),), generator=generator).to(latents.device)
+    timesteps = timesteps_for(len(latents), steps, generator, recipe.low_noise_share).to(latents.device)
     noise = _noise(latents, generator, recipe.noise_offset)
     predicted = predict(scheduler.add_noise(latents, noise, timesteps), timesteps)
     losses = _mean_error(predicted, _target(scheduler, latents, noise, timesteps), weights)
     if recipe.snr_gamma is None:
         return losses
     return losses * min_snr_weights(scheduler, timesteps, recipe.snr_gamma)
+
+
+def timesteps_for(
+    count: int, steps: int, generator: torch.Generator | None, low_noise_share: float = 0.0
+) -> torch.Tensor:
+    """Random timesteps, int64 (count,) below `steps`: uniform, but for `low_noise_share` of them, by chance.
+
+    Those are logit-normal, mean -0.5 and deviation 1, one of the shapes that Esser et al., arXiv 2403.03206, table 1,
+    compare: at its middle stands the timestep at three eighths of all.
+    """
+    uniform = torch.randint(0, steps, (count,), generator=generator)
+    if not low_noise_share:
+        return uniform
+    low = ((torch.randn(count, generator=generator) + LOW).sigmoid() * steps).long().clamp(max=steps - 1)
+    chosen = torch.rand(count, generator=generator) < low_noise_share
+    return torch.where(chosen, low, uniform)
 
 
 def min_snr_weights(scheduler: Any, timesteps: torch.Tensor, gamma: float) -> torch.Tensor:

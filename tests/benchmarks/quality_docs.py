@@ -61,7 +61,7 @@ example at its end. At that train step, ours less example:
 Each recipe had the same budget here, on the same tuning customers. Best is what the trainer chooses checkpoints by:
 likeness 0.4, adherence 0.3, diversity 0.15, distance to photos 0.15. Ours is measured with its default all the same,
 which [ablation.md](ablation.md) decided on three other customers: a budget that the example's documented settings did
-not have.
+not have. A training that diverged delivers nothing and counts 0.
 
 {search}
 

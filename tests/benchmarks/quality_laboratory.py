@@ -15,6 +15,7 @@ import diffusers.utils.logging
 import transformers.utils.logging
 
 from gpu_worker.contact_sheet import contact_sheet
+from gpu_worker.errors import TrainingDiverged
 from gpu_worker.images import read_rgb
 from gpu_worker.score import AttributeScorer
 from gpu_worker.shared_folder import SharedFolder
@@ -68,10 +69,16 @@ class Laboratory:
         self.results.add(key, told)
 
     def measure(self, training: Training) -> None:
-        """Train, unless an earlier run did, and judge each train step that is left."""
+        """Train, unless an earlier run did, and judge each train step that is left; a training that diverges is worth
+        nothing at any: no customer would get its weights.
+        """
         customer = prepare(training.customer, self.work, training.photos)
         folder = self.work / "trainings" / f"{_word(training)}-{training.fingerprint}"
-        told = self._train(training, customer, folder)
+        try:
+            told = self._train(training, customer, folder)
+        except TrainingDiverged as error:
+            for step in training.left(self.results):
+                self.results.add(training.key(step), scores.NOTHING | {"diverged": str(error)})
         for step in training.left(self.results):
             began, look, end = time.monotonic(), training.look(step), step == training.steps[-1]
             subject = folder / "train"

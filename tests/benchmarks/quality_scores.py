@@ -25,6 +25,12 @@ DRIFTS = ("hair_colour", "hair_style", "skin", "beard", "glasses", "garment", "g
 BITS = 64  # of a perceptual hash
 BOX = Image.Resampling.BOX
 
+# What no images score.
+NOTHING: dict[str, float | None] = {
+    **dict.fromkeys(("likeness", "likeness_2", "adherence", "diversity", "copy_distance"), 0.0),
+    **dict.fromkeys(("leakage", "drift")),
+}
+
 Seen = Sequence[dict[str, str]]  # what the scorer sees, by image
 
 

@@ -50,14 +50,15 @@ def modules(asked: list[str]) -> list[str]:
 def test_the_first_piece_trains_the_vae(tree: Path) -> None:
     status, asked = run(tree)
     assert status == 0
-    assert modules(asked) == ["people", "train_vae", "train_unet", "train_scorer", "package"]
+    assert modules(asked) == ["people", "train_vae", "train_unet", "package"]
+    assert all("--processes 2" in line for line in asked[1:3])
     assert "--count 9 --size 192 --whole --workers 2 --seed 11" in asked[0]
 
 
 def test_the_last_piece_trains_the_matte_network(tree: Path) -> None:
     status, asked = run(tree, "--pieces", "1")
     assert status == 0
-    assert modules(asked)[-2:] == ["package", "train_matte"]
+    assert modules(asked)[-4:] == ["package", "train_scorer", "package", "train_matte"]
     assert (tree / "gpu_worker/matting/weights/pocket.safetensors").is_file()
 
 
@@ -71,10 +72,10 @@ def test_the_second_piece_goes_on_from_what_was_packaged(tree: Path) -> None:
     run(tree)
     status, asked = run(tree, "--piece", "2")
     assert status == 0
-    assert modules(asked) == ["people", "train_unet", "train_scorer", "package"]
+    assert modules(asked) == ["people", "train_unet", "package"]
     assert "--seed 12" in asked[0]
     assert "work/piece-2/start/vae work/piece-2 --piece 2 --pieces 3 --start-from work/piece-2/start" in asked[1]
-    assert asked[3].endswith("weights --drawings 9 --piece 2 --start-from work/piece-2/start")
+    assert asked[2].endswith("weights --drawings 9 --piece 2 --start-from work/piece-2/start")
     assert (tree / "work/piece-2/start/pocket.json").is_file()
 
 
@@ -82,6 +83,12 @@ def test_a_piece_that_does_not_follow_is_refused(tree: Path) -> None:
     assert run(tree, "--piece", "2") == (1, [])
     run(tree)
     assert run(tree, "--piece", "3") == (1, [])
+
+
+def test_a_first_piece_does_not_write_over_another_machines(tree: Path) -> None:
+    assert run(tree)[0] == 0
+    shutil.rmtree(tree / "work")
+    assert run(tree) == (1, [])
 
 
 def test_an_unknown_option_is_refused(tree: Path) -> None:

@@ -40,8 +40,8 @@ def package(trained: Path, weights: Path, drawings: int, piece: int = 1, before:
     shutil.rmtree(beside, ignore_errors=True)
     pipe.to(torch.float16).save_pretrained(beside, safe_serialization=True)
     _forget_folders(beside)
-    scorer = trained if (trained / "scorer").is_dir() or before is None else before
-    shutil.copytree(scorer / "scorer", beside / "scorer")
+    if (trained / "scorer").is_dir():  # the last piece's; the others go without
+        shutil.copytree(trained / "scorer", beside / "scorer")
     save_loss_curve(joined.curves, beside / "loss.png")
     (beside / "loss.json").write_text(json.dumps(joined.curves) + "\n")
     save_sheet(draw_prompts(pipe.to(torch.float32), list(TEST_PROMPTS)), 2 * SHEET_SEEDS, beside / "sheet.jpg")
@@ -70,7 +70,8 @@ def hashes(weights: Path) -> dict[str, str]:
 
 
 def _facts(weights: Path, pipe: Any, training: Mapping[str, Any]) -> dict[str, Any]:
-    scorer = json.loads((weights / "scorer" / "scorer.json").read_text())
+    scorer = weights / "scorer" / "scorer.json"
+    right = json.loads(scorer.read_text())["accuracy_on_unseen_people"] if scorer.is_file() else None
     drawings = sum(piece["drawings"] for piece in training["pieces"])
     parts = (pipe.text_encoder, pipe.vae, pipe.unet)
     return {
@@ -81,7 +82,7 @@ def _facts(weights: Path, pipe: Any, training: Mapping[str, Any]) -> dict[str, A
         "resolution": int(pipe.unet.config.sample_size) * downsampling(pipe.vae),
         "parameters": sum(weight.numel() for part in parts for weight in part.parameters()),
         **training,
-        "scorer_accuracy_on_unseen_people": scorer["accuracy_on_unseen_people"],
+        "scorer_accuracy_on_unseen_people": right,
         "test_prompts": list(TEST_PROMPTS),
         "sha256": hashes(weights),
     }

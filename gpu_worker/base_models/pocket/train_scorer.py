@@ -17,12 +17,12 @@ from gpu_worker.base_models.pocket.architecture import SHAPE_OPTION, SHAPES
 from gpu_worker.base_models.pocket.drawings import Drawings, held_out, to_network, to_pixels
 from gpu_worker.base_models.pocket.loop import Budget, Training, run, train_command
 from gpu_worker.base_models.pocket.people import vocabulary
-from gpu_worker.base_models.pocket.train_unet import START_OPTION, open_vae
+from gpu_worker.base_models.pocket.train_unet import open_vae
 from gpu_worker.score import FIRST, AttributeNetwork, AttributeScorer, ScorerShape, visible
 
 log = logging.getLogger(__name__)
 
-STEPS = 2000
+STEPS = 3000
 BATCH = 32
 LEARNING_RATE = 1.5e-3
 EMA_DECAY = 0.995
@@ -144,15 +144,12 @@ def _answer_loss(logits: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
     return functional.cross_entropy(logits, answers, ignore_index=UNSEEN, label_smoothing=0.05)
 
 
-def command(drawings: Path, vae: Path, out: Path, budget: Budget, shape: str, start_from: Path | None) -> None:
+def command(drawings: Path, vae: Path, out: Path, budget: Budget, shape: str) -> None:
     """Train the attribute scorer on the drawings and on what `vae` leaves of them; see train_scorer()."""
     first = SHAPES[shape] == FIRST_POCKET
     heads = heads_of(vocabulary.SHIPPED if first else vocabulary.WHOLE)
     torch.manual_seed(budget.piece)
-    if start_from is None:
-        network = AttributeNetwork(heads, FIRST if first else SECOND)
-    else:
-        network = AttributeScorer.load(start_from / "scorer").network
+    network = AttributeNetwork(heads, FIRST if first else SECOND)
     seen = Drawings(drawings, network.shape.side)
     scorer, right = train_scorer(seen, open_vae(vae), out, budget, network, heads, seed=budget.piece)
     log.info(right)
@@ -164,5 +161,5 @@ if __name__ == "__main__":
         command,
         ("drawings", "vae", "out"),
         steps=STEPS,
-        options={"shape": SHAPE_OPTION, "start_from": START_OPTION},
+        options={"shape": SHAPE_OPTION},
     )

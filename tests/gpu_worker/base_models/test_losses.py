@@ -9,7 +9,7 @@ from diffusers import DDPMScheduler, FlowMatchEulerDiscreteScheduler
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 
 from gpu_worker.base_models.family import PLAIN_LOSS, LossRecipe
-from gpu_worker.base_models.losses import flow_loss, min_snr_weights, noise_loss, noise_shares
+from gpu_worker.base_models.losses import flow_loss, min_snr_weights, noise_loss, noise_shares, timesteps_for
 
 SHAPE = (2, 4, 8, 8)
 Predict = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -143,3 +143,14 @@ def test_large_images_are_shifted_as_the_pipe_shifts_them(tokens: int) -> None:
     mu = calculate_shift(tokens)
     moved = noise_shares(scheduler, 8, tokens, seeded()).logit() - plain.logit()
     assert moved.tolist() == pytest.approx([mu] * 8, abs=1e-3)
+
+
+def test_timesteps_are_uniform_unless_a_share_of_them_lies_low() -> None:
+    uniform, low, mixed = (timesteps_for(20_000, 1000, seeded(), share) for share in (0.0, 1.0, 0.5))
+    for timesteps in (uniform, low, mixed):
+        assert timesteps.min() >= 0
+        assert timesteps.max() <= 999
+    assert uniform.float().mean() == pytest.approx(499.5, abs=8)
+    assert low.float().median() == pytest.approx(1000 / (1 + math.exp(0.5)), abs=12)
+    assert (mixed > 900).float().mean() > 3 * (low > 900).float().mean()
+    assert torch.equal(uniform, torch.randint(0, 1000, (20_000,), generator=seeded()))

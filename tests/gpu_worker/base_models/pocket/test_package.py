@@ -45,6 +45,8 @@ def facts_of(weights: Path) -> dict[str, Any]:
 def test_a_first_piece_tells_what_it_is(first: Path) -> None:
     facts = facts_of(first)
     assert facts["sha256"] == hashes(first)
+    assert AttributeScorer.load(first / "scorer").values == VALUES
+    assert facts["scorer_accuracy_on_unseen_people"] == {"scene": 0.5}
     assert facts["resolution"] == 32
     assert facts["train_steps"] == {"vae": 25, "unet": 25, "scorer": 25}
     assert [piece["drawings"] for piece in facts["pieces"]] == [40]
@@ -62,7 +64,8 @@ def test_a_second_piece_is_joined_to_the_first(first: Path, tmp_path: Path) -> N
     assert facts["trained_on"].startswith("100 drawings")
     curve = json.loads((weights / "loss.json").read_text())["unet"]
     assert [step for step, _ in curve] == [20, 25, 45, 50]
-    assert AttributeScorer.load(weights / "scorer").values == VALUES  # the first piece's
+    assert not (weights / "scorer").exists()  # the last piece's
+    assert facts["scorer_accuracy_on_unseen_people"] is None
 
 
 @pytest.mark.parametrize("piece", [1, 3])
