@@ -23,21 +23,23 @@ Pair = tuple[str, str]  # with the photo's own background, and with a plain one
 def instance_prompts(preprocess: Path, matte: Path, side: int, config: TrainConfig) -> list[Pair]:
     """The prompts of each instance image in order, or one pair that holds for all.
 
-    Raises OSError when photos are to be described and the scorer's weights are not there.
+    Photos are described by the scorer of the base model, where it has one. Raises OSError when no scorer's weights are
+    there.
     """
     prompt = config.prompt(config.instance_prompt)
     if not config.caption_photos:
         return [(prompt, prompt + config.prompt(config.plain_words))]
-    seen = describe(instance_photos(preprocess, matte, side))
+    own = Path(config.base_model) / SCORER.name
+    seen = describe(instance_photos(preprocess, matte, side), own if own.is_dir() else SCORER)
     return [(prompt + whole, prompt + plain) for whole, plain in seen]
 
 
-def describe(photos: NDArray[np.uint8]) -> list[Pair]:
+def describe(photos: NDArray[np.uint8], scorer: Path = SCORER) -> list[Pair]:
     """Per photo, uint8 (N, H, W, 3): ", looking sad, wearing a red shirt, in the snow", and that without the scene.
 
     Raises OSError when the scorer's weights are not there.
     """
-    seen = AttributeScorer.load(SCORER).judge(photos)
+    seen = AttributeScorer.load(scorer).judge(photos)
     return [(_joined(surroundings(one)), _joined(surroundings(one, NO_SCENE))) for one in seen]
 
 

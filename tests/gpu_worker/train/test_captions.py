@@ -9,6 +9,7 @@ from PIL import Image
 
 from gpu_worker.base_models.pocket import people
 from gpu_worker.images import write_png
+from gpu_worker.score import AttributeNetwork, AttributeScorer
 from gpu_worker.train import TrainConfig
 from gpu_worker.train.captions import describe, instance_prompts
 
@@ -42,6 +43,17 @@ def test_described_photos_have_prompts_of_their_own(tmp_path: Path) -> None:
     prompts = instance_prompts(tmp_path / "preprocess", tmp_path / "matte", 64, config)
     start = "a photo of a sks woman"
     assert prompts == [(start + whole, start + plain) for whole, plain in describe(photos)]
+
+
+def test_a_base_models_own_scorer_describes(tmp_path: Path) -> None:
+    """This one sees red t-shirts whatever there is."""
+    values = {"garment": ("t-shirt",), "garment_colour": ("red",), "scene": ("beach",), "mood": ("neutral",)}
+    AttributeScorer(AttributeNetwork(values).eval(), values).save(tmp_path / "base/scorer", {})
+    (tmp_path / "preprocess/instance").mkdir(parents=True)
+    write_png(small_photos(SAMPLES[0])[0], tmp_path / "preprocess/instance/001.png")
+    config = TrainConfig(caption_photos=True, base_model=str(tmp_path / "base"))
+    (told,) = instance_prompts(tmp_path / "preprocess", tmp_path / "matte", 64, config)
+    assert told[1] == "a photo of a sks person, wearing a red t-shirt"
 
 
 def test_a_template_holds_for_all_photos(tmp_path: Path) -> None:
