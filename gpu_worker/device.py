@@ -17,6 +17,11 @@ def pick_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def multiplies_bfloat16() -> bool:
+    """Whether this CPU does so in hardware; others take longer than for float32."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported())
+
+
 def let_go() -> None:
     """Give back memory that nobody uses: pipes and their parts hold each other, and torch keeps what it freed."""
     gc.collect()

@@ -24,7 +24,6 @@ done
 python=${PYTHON:-.venv/bin/python}
 pocket=gpu_worker.base_models.pocket
 count=${COUNT:-7000}
-processes=${PROCESSES:-2} # that share every batch
 unet_steps=${UNET_STEPS:-$((piece == 1 ? 2000 : 3500))} # the first piece's time goes to the VAE
 here=$work/piece-$piece drawings=$work/piece-$piece/drawings
 
@@ -58,10 +57,9 @@ fi
 # Ten: below lie the people of earlier weights.
 once drawings $python -m $pocket.people "$drawings" --count "$count" --size 192 --whole --workers 2 --seed $((10 + piece))
 if ((piece == 1)); then
-    once vae $python -m $pocket.train_vae "$drawings" "$here" --processes "$processes" ${VAE_STEPS:+--steps "$VAE_STEPS"}
+    once vae $python -m $pocket.train_vae "$drawings" "$here" ${VAE_STEPS:+--steps "$VAE_STEPS"}
 fi
-once unet $python -m $pocket.train_unet "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" \
-    --processes "$processes" --steps "$unet_steps"
+once unet $python -m $pocket.train_unet "$drawings" "$vae" "$here" "${train[@]}" "${start[@]}" --steps "$unet_steps"
 package() { $python -m $pocket.package "$here" "$weights" --drawings "$count" --piece "$piece" "${start[@]}"; }
 once package package
 if ((piece == pieces)); then

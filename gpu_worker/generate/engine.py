@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from gpu_worker.device import let_go, pick_device
+from gpu_worker.device import let_go, multiplies_bfloat16, pick_device
 from gpu_worker.errors import BadWeights
 from gpu_worker.generate.changes import Change
 from gpu_worker.generate.config import GenerateConfig
@@ -167,7 +167,7 @@ def fast_precision(device: torch.device) -> Precision:
     """Half on a gpu; on CPUs bfloat16 where they multiply it in hardware."""
     if device.type == "cuda":
         return "fp16"
-    return "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() and torch.cpu._is_avx512_bf16_supported() else "fp32"
+    return "bf16" if multiplies_bfloat16() else "fp32"
 
 
 def _stamp(source: str) -> Iterator[object]:

@@ -38,12 +38,14 @@ of the eight customers are men. Results are of one seed.
 {main}
 
 Likeness: share of hair colour, hair style, skin and beard that the attribute scorer sees as the customer's; the trainer
-chooses checkpoints by it. Likeness by a second encoder that nothing selects by: {second}. Adherence: share of garment,
-its colour, scene and glasses that are as the prompt asks. Diversity: share of bits in which the perceptual hashes of
-two images of one prompt differ. Drift: images of the class noun alone, the same seeds before and after; the squared
-distance between what the scorer believes of them on average, estimated without bias, mean over eight attributes: 0 is
-no drift, 1 a complete one. Room leaks: share of images that show the room of the
-customer's photos where the prompt asks for another scene. Distance to photos: share of bits to the nearest photo.
+chooses checkpoints by it. Likeness by a second encoder that nothing selects by: {second}.
+Adherence: share of garment, its colour, scene and glasses that are as the prompt asks. Diversity: share of bits in
+which the perceptual hashes of two images of one prompt differ; those of nobody in particular differ most (base), those
+of one described look less (base described), and what ours lies below that was learnt by heart. Drift: images of the
+class noun alone, the same seeds before and after; the squared distance between what the scorer believes of them on
+average, estimated without bias, mean over eight attributes: 0 is no drift, 1 a complete one. Room leaks: share of
+images that show the room of the customer's photos where the prompt asks for another scene. Distance to photos: share
+of bits to the nearest photo.
 
 ## Ours by train step
 

@@ -17,14 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from gpu_worker.base_models.pocket import ranks
-
 log = logging.getLogger(__name__)
 
 WARMUP_STEPS = 100
 FINAL_RATE = 0.02  # share of the learning rate that is left at the end of the cosine
 LOG_STEPS = 20
-MOST_PROCESSES = 64
 
 
 @dataclass(frozen=True)
@@ -90,13 +87,11 @@ class Training:
         return self.folder / f"{self.name}.checkpoint.pt"
 
     def seed_step(self) -> None:
-        """What is random in a train step follows from the seed, the train step and the process."""
-        self.generator.manual_seed((self.seed << 32) + self.step * MOST_PROCESSES + ranks.rank())
+        """What is random in a train step follows from the seed and the train step."""
+        self.generator.manual_seed((self.seed << 32) + self.step)
 
     def save(self) -> None:
         """Write the checkpoint beside and rename it: a crash leaves the old one or the new one, whole."""
-        if ranks.rank():
-            return
         state = {
             "module": self.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
@@ -144,10 +139,7 @@ def run(
     loss_of_batch: Callable[[], torch.Tensor],
     every: dict[float, Callable[[], Any]] | None = None,
 ) -> None:
-    """Train until the budget is used; `every` maps seconds to what is done at such intervals.
-
-    Of several processes each calls this, and all go the same way.
-    """
+    """Train until the budget is used; `every` maps seconds to what is done at such intervals."""
     hooks = every or {}
     recent: list[float] = []
     clock, kept = time.monotonic(), time.monotonic()
@@ -178,7 +170,6 @@ def _train_step(training: Training, rate: float, loss_of_batch: Callable[[], tor
     training.seed_step()
     loss = loss_of_batch()
     loss.backward()
-    ranks.average_gradients(training.module.parameters())
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
     training.optimiser.step()
     training.optimiser.zero_grad(set_to_none=True)
@@ -208,16 +199,10 @@ def train_command(
     arguments.add_argument("--steps", type=int, default=steps, help="train steps of this piece, over all resumptions")
     arguments.add_argument("--piece", type=int, default=1, help="which piece of a training that is cut into --pieces")
     arguments.add_argument("--pieces", type=int, default=1)
-    arguments.add_argument("--processes", type=int, default=1, help="that share every batch, with a thread each")
     for name, how in (options or {}).items():
         arguments.add_argument(f"--{name.replace('_', '-')}", **how)
     given = vars(arguments.parse_args())
     budget = Budget(given["steps"], piece=given["piece"], pieces=given["pieces"])
-    places, own = [given[folder] for folder in folders], {name: given[name] for name in options or {}}
-    ranks.spawn(_logging, given["processes"], (work, places, budget, own))
-
-
-def _logging(work: Callable[..., None], folders: list[Path], budget: Budget, options: dict[str, Any]) -> None:
-    logging.basicConfig(level=logging.WARNING if ranks.rank() else logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_flush_denormal(True)
-    work(*folders, budget, **options)
+    work(*(given[folder] for folder in folders), budget, **{name: given[name] for name in options or {}})

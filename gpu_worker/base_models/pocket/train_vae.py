@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from gpu_worker.base_models.pocket import ranks
 from gpu_worker.base_models.pocket.architecture import SHAPE_OPTION, SHAPES, Shape, new_vae
 from gpu_worker.base_models.pocket.drawings import Drawings, to_network, to_pixels
 from gpu_worker.base_models.pocket.face_places import face_masks, known
@@ -64,22 +63,19 @@ def train_vae(
         return _loss(vae, batch_of(drawings, training.generator, whole), training.generator)
 
     def sheet() -> None:
-        if ranks.rank():
-            return
         save_round_trip(training.averaged(new_vae(shape)), drawings, folder / "vae-sheet.png")
 
     run(training, budget, loss, every={REFRESH_SECONDS: drawings.refresh, SHEET_SECONDS: sheet})
     sheet()
     best = training.averaged(new_vae(shape))
     normalise_latents(best, drawings.images[:: max(1, len(drawings.images) // 500)])
-    if not ranks.rank():
-        best.save_pretrained(folder / "vae")  # type: ignore[operator]
+    best.save_pretrained(folder / "vae")  # type: ignore[operator]
     return best
 
 
 def batch_of(drawings: Drawings, generator: torch.Generator, whole: bool) -> Batch:
-    """Random drawings or quarters of them, half of them mirrored, rescaled in brightness; this process's part."""
-    count = (BATCH_OF_WHOLES if whole else BATCH_OF_PARTS) // ranks.count()
+    """Random drawings or quarters of them, half of them mirrored, rescaled in brightness."""
+    count = BATCH_OF_WHOLES if whole else BATCH_OF_PARTS
     chosen = torch.randint(0, len(drawings.images), (count,), generator=generator)
     layers = torch.cat([to_network(drawings.images[chosen]), _weights(drawings, chosen)], dim=1)
     if not whole:
