@@ -3,6 +3,7 @@
 Which images are wanted, and which are good enough, is not known here.
 """
 
+import math
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from gpu_worker.device import let_go, multiplies_bfloat16, pick_device
 from gpu_worker.errors import BadWeights
@@ -148,7 +150,7 @@ class Engine:
         return [resident.sha256 for resident in reversed([*self._residents.values()])]
 
     def _load(self, source: str, revision: str | None, dtype: torch.dtype, compiled: bool) -> Resident:
-        size = _size(source)
+        size = _size(source, dtype)
         while self._residents and sum(each.bytes for each in self._residents.values()) + size > self.budget:
             self._forget_oldest()
         return Resident(source, revision, self._device, dtype, compiled=compiled)
@@ -177,9 +179,19 @@ def _stamp(source: str) -> Iterator[object]:
         yield path.name, told.st_size, told.st_mtime_ns
 
 
-def _size(source: str) -> int:
-    """Bytes of a folder's weights, about what they take in memory; 0 for a repository of the hub."""
-    return sum(path.stat().st_size for path in Path(source).rglob("*.safetensors")) if Path(source).is_dir() else 0
+def _size(source: str, dtype: torch.dtype) -> int:
+    """Bytes that a folder's weights take in memory, about; 0 for a repository of the hub."""
+    files = Path(source).rglob("*.safetensors") if Path(source).is_dir() else ()
+    return sum(_numbers(file) for file in files) * dtype.itemsize
+
+
+def _numbers(file: Path) -> int:
+    """Of all weights in a file; 0 of one that is broken: whoever opens it next says so."""
+    try:
+        with safe_open(file, "pt") as held:
+            return sum(math.prod(held.get_slice(name).get_shape()) for name in held.keys())  # noqa: SIM118  # no mapping
+    except (OSError, SafetensorError):
+        return 0
 
 
 _engine: Engine | None = None
