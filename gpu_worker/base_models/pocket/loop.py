@@ -86,16 +86,13 @@ class Training:
         """Where the state is kept between runs."""
         return self.folder / f"{self.name}.checkpoint.pt"
 
-    def seed_step(self) -> None:
-        """What is random in a train step follows from the seed and the train step."""
-        self.generator.manual_seed((self.seed << 32) + self.step)
-
     def save(self) -> None:
         """Write the checkpoint beside and rename it: a crash leaves the old one or the new one, whole."""
         state = {
             "module": self.module.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "ema": self.ema,
+            "generator": self.generator.get_state(),
             "step": self.step,
             "seconds": self.seconds,
             "losses": self.losses,
@@ -114,6 +111,7 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.ema = state["ema"]
         self.step, self.seconds = state["step"], state["seconds"]
+        self.generator.set_state(state["generator"])
         self.losses = [(step, loss) for step, loss in state["losses"]]
         return True
 
@@ -167,7 +165,6 @@ def _train_step(training: Training, rate: float, loss_of_batch: Callable[[], tor
     warm = min(1.0, (training.step + 1) / WARMUP_STEPS)
     for group in training.optimiser.param_groups:
         group["lr"] = training.learning_rate * warm * rate
-    training.seed_step()
     loss = loss_of_batch()
     loss.backward()
     nn.utils.clip_grad_norm_(training.module.parameters(), 1.0)
